@@ -1,0 +1,23 @@
+/** The published entry points; `__tests__/house.test.ts` holds them against package.json's exports. */
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    cli: 'src/cli.ts',
+    'skills/docker-api/handler': 'skills/docker-api/handler.ts',
+    'skills/docker-run/handler': 'skills/docker-run/handler.ts',
+    'docker/index': 'src/docker/index.ts',
+    'http/index': 'src/http/index.ts',
+    'stores/memory': 'src/stores/memory.ts',
+    'testing/index': 'src/testing/index.ts',
+  },
+  format: 'esm',
+  target: 'node20',
+  platform: 'node',
+  dts: true,
+  sourcemap: true,
+  splitting: true,
+  clean: true,
+  silent: true,
+})
