@@ -1,0 +1,122 @@
+/** One redactor for every text and every object that leaves: results, errors, log events, HTTP bodies. */
+import { isSecretKey } from './key.js'
+import { ASSIGNMENT, RULES } from './rule.js'
+
+export const REDACTED = '[REDACTED]'
+const UNREADABLE = '[withheld: this text could not be checked for secrets]'
+const MIN_REGISTERED = 8
+/** Below the 32 levels that logged data may have. */
+const MAX_DEPTH = 24
+/** Keys that plain data never has; upstream data that does keeps them under another name. */
+const UNSAFE_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+export interface Redactor {
+  /** The text with every recognised secret replaced by `[REDACTED]`. Never throws: what cannot be checked is withheld. */
+  text(input: string): string
+  /** A plain-data copy with secrets replaced in every string and under every secret key. Never throws. */
+  value(input: unknown): unknown
+}
+
+/**
+ * Creates a redactor. `registered` are the host's own secrets (8 characters or more), removed wherever they appear.
+ *
+ * @example
+ * ```ts
+ * import { createRedactor } from 'skillgate'
+ *
+ * const redactor = createRedactor({ registered: ['correct-horse-battery'] })
+ * redactor.text('DB_PASSWORD=hunter2 user=app') // DB_PASSWORD=[REDACTED] user=app
+ * ```
+ */
+export function createRedactor({ registered = [] }: { registered?: readonly string[] } = {}): Redactor {
+  const known = registered.filter((value) => value.length >= MIN_REGISTERED).sort((a, b) => b.length - a.length)
+
+  function text(input: string): string {
+    try {
+      let output = input
+      for (const value of known) output = output.replaceAll(value, REDACTED)
+      for (const rule of RULES) {
+        output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
+      }
+      return redactAssignments(output)
+    } catch {
+      return UNREADABLE
+    }
+  }
+
+  function value(input: unknown): unknown {
+    try {
+      return walk(input, 0)
+    } catch {
+      return UNREADABLE
+    }
+  }
+
+  function walk(item: unknown, depth: number): unknown {
+    if (typeof item === 'string') return text(item)
+    if (item === null || typeof item === 'boolean') return item
+    if (typeof item === 'number') return Number.isFinite(item) ? item : null
+    if (typeof item === 'bigint') return String(item)
+    if (typeof item !== 'object') return undefined
+    if (depth >= MAX_DEPTH) return UNREADABLE
+    if (Array.isArray(item)) {
+      return item.map((member) => (typeof member === 'string' ? listItem(member) : (walk(member, depth + 1) ?? null)))
+    }
+    if (item instanceof Date) return Number.isNaN(item.getTime()) ? null : item.toISOString()
+    const object: Record<string, unknown> = {}
+    for (const [key, member] of Object.entries(item)) {
+      const cleaned = isSecretKey(key) && isLeaf(member) ? REDACTED : walk(member, depth + 1)
+      if (cleaned !== undefined) object[UNSAFE_KEYS.has(key) ? `(${key})` : text(key)] = cleaned
+    }
+    return object
+  }
+
+  /** In a list, `NAME=value` is an environment entry: its value runs to the end of the string, blanks included. */
+  function listItem(item: string): string {
+    const split = item.indexOf('=')
+    const secret = split > 0 && split < item.length - 1 && /^[\w.-]+$/.test(item.slice(0, split))
+    return secret && isSecretKey(item.slice(0, split)) ? item.slice(0, split + 1) + REDACTED : text(item)
+  }
+
+  return { text, value }
+}
+
+const isLeaf = (member: unknown): boolean => (typeof member === 'string' && member !== '') || typeof member === 'number'
+
+function redactAssignments(input: string): string {
+  let output = ''
+  let done = 0
+  ASSIGNMENT.lastIndex = 0
+  for (let match = ASSIGNMENT.exec(input); match !== null; match = ASSIGNMENT.exec(input)) {
+    const [whole, , name = '', separator = '', quote] = match
+    if (!isSecretKey(name)) {
+      // A harmless name may be followed directly by a secret one, so search again right behind the name.
+      ASSIGNMENT.lastIndex = match.index + name.length + 1
+      continue
+    }
+    const start = match.index + whole.length
+    const end = endOfValue(input, start, quote, separator.includes('='))
+    if (end === start || input.startsWith(REDACTED, start)) {
+      ASSIGNMENT.lastIndex = Math.max(end, start)
+      continue
+    }
+    output += input.slice(done, start) + REDACTED
+    done = end
+    ASSIGNMENT.lastIndex = end
+  }
+  return done === 0 ? input : output + input.slice(done)
+}
+
+/** Where the value ends: at its closing quote, else at the first character that no unquoted value holds. */
+function endOfValue(input: string, start: number, quote: string | undefined, assigned: boolean): number {
+  if (quote !== undefined) {
+    for (let index = start; index < input.length; index++) {
+      if (input.startsWith(quote, index)) return index
+      if (quote.length === 1 && input[index] === '\\') index++
+    }
+    return input.length
+  }
+  const stop = assigned ? /[\s&;,"'<>)\]}]/g : /[\s,;"'<>)\]}]/g
+  stop.lastIndex = start
+  return stop.exec(input)?.index ?? input.length
+}
