@@ -1,0 +1,92 @@
+/** Reads unknown input against a zod schema: typed and frozen data, or one error that names the field and what to send. */
+import { z } from 'zod'
+import { type DataObject, parseObject } from './data.js'
+import { describe, Failure, type FailureCode } from './failure.js'
+
+export type JsonSchema = Record<string, unknown>
+
+/** Parses an object; `null` members count as absent. Throws INVALID_INPUT (or `code`) naming the first bad field. */
+export function parseInput<T>(schema: z.ZodType<T>, value: unknown, name: string, code?: FailureCode): T {
+  return parseFields(schema, withoutNulls(parseObject(value, name)), name, code)
+}
+
+/** As {@link parseInput}, for data that {@link parseObject} has copied and frozen already. */
+export function parseFields<T>(schema: z.ZodType<T>, data: DataObject, name: string, code?: FailureCode): T {
+  const parsed = schema.safeParse(data)
+  if (parsed.success) return deepFreeze(parsed.data)
+  throw explain(parsed.error.issues[0], data, schema, name, code)
+}
+
+/** A member that is `null` was left out by its sender: models write every field they know. */
+export function withoutNulls(data: DataObject): DataObject {
+  return Object.fromEntries(Object.entries(data).filter(([, member]) => member !== null))
+}
+
+/** JSON Schema (draft 2020-12) of what a caller may send: the same zod that parses it. */
+export function toJsonSchema(schema: z.ZodType): JsonSchema {
+  // `output`, because a lenient reader (an integer that may come as digits) states its rule on the output side.
+  const { $schema: _, ...json } = z.toJSONSchema(schema, {
+    io: 'output',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema._zod.def.type !== 'object') return
+      const { shape } = zodSchema._zod.def as unknown as { shape: Record<string, z.ZodType> }
+      const required = Object.keys(shape).filter((key) => !shape[key]?.safeParse(undefined).success)
+      if (required.length > 0) jsonSchema.required = required
+      else delete jsonSchema.required
+    },
+  })
+  return json
+}
+
+function explain(
+  issue: z.core.$ZodIssue | undefined,
+  data: DataObject,
+  schema: z.ZodType,
+  name: string,
+  code: FailureCode = 'INVALID_INPUT',
+): Failure {
+  if (issue === undefined) return new Failure(code, `${name} is not valid.`)
+  const path = issue.path.map(String)
+  const field = fieldName(path) || name
+  if (issue.code === 'unrecognized_keys') {
+    const unknown = issue.keys.map((key) => JSON.stringify(key.slice(0, 60))).join(', ')
+    const within = path.length === 0 ? schema : undefined
+    const known = within instanceof z.ZodObject ? Object.keys(within.shape) : []
+    const hint = known.length > 0 ? ` Known fields: ${known.join(', ')}.` : ` Leave it out of ${field}.`
+    return new Failure(code, `Unknown field ${unknown}.${hint}`, {
+      details: { field: fieldName([...path, issue.keys[0]?.slice(0, 60) ?? '']) },
+    })
+  }
+  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], data)
+  const about = z.globalRegistry.get(memberOf(schema, path))?.description
+  const send = about === undefined ? '' : ` ${path.at(-1)}: ${about.replace(/\.?$/, '.')}`
+  const message =
+    value === undefined
+      ? `${field} is missing.${send}`
+      : `${field} is not valid: ${problem(issue)}, got ${describe(value)}.${send}`
+  return new Failure(code, message, { details: { field } })
+}
+
+const problem = (issue: z.core.$ZodIssue): string =>
+  issue.message
+    .replace(/^Invalid (?:input|string|option): /, '')
+    .replace(/, received .*$/, '')
+    .replace(/\.$/, '')
+
+const fieldName = (path: readonly string[]): string =>
+  path.reduce((name, key) => (/^\d+$/.test(key) ? `${name}[${key}]` : name === '' ? key : `${name}.${key}`), '')
+
+/** The schema of the member at the path, as far as objects go, for its description. */
+function memberOf(schema: z.ZodType, path: readonly string[]): z.ZodType {
+  const member = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>)[path[0] ?? ''] : undefined
+  return member ?? schema
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const member of Object.values(value)) deepFreeze(member)
+  }
+  return value
+}

@@ -1,0 +1,44 @@
+/** The provider protocol: the one interface through which a skill reaches the world, and the host supplies it. */
+
+/** What accompanies a request. `timeoutMs` is the time left until the skill's deadline; `signal` fires when it passes. */
+export interface RequestOptions {
+  signal?: AbortSignal
+  timeoutMs?: number
+  /** Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. */
+  onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
+}
+
+/**
+ * A client that the host injects, holding the host's own credentials (BYOK). It maps the vendor-neutral L1 routes
+ * (docs/provider-protocol.md) to a real system and resolves with the documented JSON shape.
+ *
+ * It rejects with an Error; a numeric `status` (or `statusCode`) on it is the upstream's HTTP status, and an
+ * AbortError or TimeoutError counts as a timeout.
+ *
+ * @example
+ * ```ts
+ * import type { ProviderClient } from 'skillgate'
+ *
+ * const client: ProviderClient = {
+ *   async request(method, path, body, { signal } = {}) {
+ *     const response = await fetch(`https://engine.example${path}`, {
+ *       method,
+ *       body: body === undefined ? null : JSON.stringify(body),
+ *       headers: { authorization: 'Bearer …' },
+ *       ...(signal && { signal }),
+ *     })
+ *     if (!response.ok) throw Object.assign(new Error(await response.text()), { status: response.status })
+ *     return response.json()
+ *   },
+ * }
+ * ```
+ */
+export interface ProviderClient {
+  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<unknown>
+}
+
+/** The host's own log. Skillgate writes causes and failures of its own here, never to a caller. */
+export interface Logger {
+  warn(message: string, fields?: Record<string, unknown>): void
+  error(message: string, fields?: Record<string, unknown>): void
+}

@@ -1,0 +1,82 @@
+/** Builds the `{ result, metadata }` that leaves a skill: redacted, capped, stamped. */
+import type { Redactor } from '../redaction/index.js'
+import { Failure } from './failure.js'
+import type { SkillResult } from './tool.js'
+
+const MAX_TEXT_BYTES = 1024 * 1024
+const MAX_DATA_BYTES = 8 * 1024 * 1024
+const MAX_DATA_VALUES = 50_000
+
+export function successResult(
+  { action, layer, text, data }: { action: string; layer: string; text: string; data: Record<string, unknown> },
+  redactor: Redactor,
+): SkillResult {
+  const { result, truncated } = capText(redactor.text(text))
+  const clean = redactor.value(data) as Record<string, unknown>
+  assertSize(clean)
+  return { result, metadata: { ...clean, ...truncated, success: true, action, layer, timestamp: now() } }
+}
+
+export function failureResult(failure: Failure, action: string | undefined, redactor: Redactor): SkillResult {
+  const { code, retriable, details, partial } = failure
+  const message = redactor.text(failure.message)
+  const { result, truncated } = capText(`Error: ${message}${partial?.text ? `\n\n${redactor.text(partial.text)}` : ''}`)
+  const hasDetails = details !== undefined && Object.keys(details).length > 0
+  return {
+    result,
+    metadata: {
+      ...(redactor.value(partial?.data ?? {}) as Record<string, unknown>),
+      ...truncated,
+      success: false,
+      ...(action !== undefined && { action }),
+      error: {
+        code,
+        message,
+        retriable,
+        ...(hasDetails && { details: redactor.value(details) as Record<string, unknown> }),
+      },
+      timestamp: now(),
+    },
+  }
+}
+
+const now = (): string => new Date().toISOString()
+
+/** Keeps the head and the tail of a text too long; how much is missing is said beside the text, which could be forged. */
+function capText(text: string): {
+  result: string
+  truncated?: { truncated: { bytes_total: number; bytes_kept: number } }
+} {
+  if (text.length * 3 <= MAX_TEXT_BYTES) return { result: text }
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length <= MAX_TEXT_BYTES) return { result: text }
+  const half = MAX_TEXT_BYTES / 2
+  const head = new TextDecoder().decode(bytes.subarray(0, half)).replace(/\uFFFD+$/, '')
+  const tail = new TextDecoder().decode(bytes.subarray(bytes.length - half)).replace(/^\uFFFD+/, '')
+  const kept = Buffer.byteLength(head) + Buffer.byteLength(tail)
+  return {
+    result: `${head}\n[… ${bytes.length - kept} bytes left out …]\n${tail}`,
+    truncated: { truncated: { bytes_total: bytes.length, bytes_kept: kept } },
+  }
+}
+
+function assertSize(data: Record<string, unknown>): void {
+  let bytes = 0
+  let values = 0
+  const count = (item: unknown): void => {
+    values += 1
+    if (typeof item === 'string') bytes += item.length
+    else if (typeof item === 'object' && item !== null) {
+      for (const [key, member] of Object.entries(item)) {
+        bytes += key.length
+        count(member)
+      }
+    }
+    if (bytes > MAX_DATA_BYTES || values > MAX_DATA_VALUES) {
+      throw new Failure('UPSTREAM_ERROR', 'The provider answered more than 8 MiB or 50000 values. Ask for less.', {
+        retriable: false,
+      })
+    }
+  }
+  count(data)
+}

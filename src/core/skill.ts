@@ -1,0 +1,266 @@
+/** The skill contract: declare actions, and lookup, validation, deadline, errors, caps and redaction come with them. */
+import type { z } from 'zod'
+import { createRedactor, type Redactor } from '../redaction/index.js'
+import { ask, getClient, providerNotConfigured, resolveTimeout } from './client.js'
+import { type DataObject, parseObject } from './data.js'
+import { race } from './deadline.js'
+import { describe, Failure, type FailureCode, isFailure } from './failure.js'
+import { type JsonSchema, parseFields, toJsonSchema, withoutNulls } from './input.js'
+import { failureResult, successResult } from './result.js'
+import type { Objection, Risk, SkillContext, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
+
+// The skill author's surface is this module, failure.ts, image.ts, run-spec.ts and the redaction.
+export { getClient, providerNotConfigured, requestWithTimeout, resolveTimeout } from './client.js'
+export { failureResult } from './result.js'
+export type { Objection, Risk, SkillContext, SkillError, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
+
+/** What an action's `run` may use. It has no other way to the world. */
+export interface ActionContext<C> {
+  /** One request to the injected client, within the call's deadline. Rejects with a Failure. */
+  request(method: string, path: string, body?: unknown): Promise<unknown>
+  /** What the policy narrowed; undefined when nothing did or there is no policy. */
+  constraints: C | undefined
+  /** Fires at the deadline and on the host's abort. */
+  signal: AbortSignal
+}
+
+export interface ActionDefinition<I, C> {
+  description: string
+  risk: Risk
+  /** A strict object schema; the one source of validation, JSON Schema and documentation. */
+  input: z.ZodType<I>
+  /** What a policy can narrow: a strict object schema in which `{}` is valid and narrows nothing it need not. */
+  constraints?: z.ZodType<C>
+  /** What these constraints have against this input, seen from the input alone. Pure and quick. */
+  judge?(input: I, constraints: C): Objection | undefined
+  /** Milliseconds for the call where it is not the skill's own timeout, and for a clean ending after an abort. */
+  timing?(input: I): { deadlineMs: number; abortGraceMs?: number }
+  /** `text` for the model, `data` for the host; both are redacted and capped on their way out. */
+  run(input: I, context: ActionContext<C>): Promise<{ text: string; data: Record<string, unknown> }>
+}
+
+/** An action with its types erased, as `defineSkill` takes it. */
+export type Action = ActionDefinition<never, never>
+
+/** Declares one action; see {@link defineSkill}. */
+export function action<I, C = undefined>(definition: ActionDefinition<I, C>): Action {
+  return definition as unknown as Action
+}
+
+export interface SkillDefinition {
+  /** Lower-case letters, digits and hyphens, as in SKILL.md. */
+  name: string
+  version: string
+  description: string
+  layer: string
+  /** What the provider stands for in messages, e.g. `Docker`. */
+  system: string
+  /** First part of the tool names; default: the skill's name. */
+  toolPrefix?: string
+  /** Milliseconds: when the host sets no timeout, and the most it can set. Default 15 000 and 30 000. */
+  timeouts?: { defaultMs: number; maxMs: number }
+  /** Provider and host failures that pass as they are, beside the five codes every skill answers with. */
+  codes?: readonly FailureCode[]
+  actions: Readonly<Record<string, Action>>
+}
+
+export interface SkillMeta {
+  name: string
+  version: string
+  description: string
+  layer: string
+  actions: string[]
+  tools: ToolMeta[]
+}
+
+export interface Skill {
+  readonly meta: SkillMeta
+  /** By tool name. */
+  readonly tools: ReadonlyMap<string, Tool>
+  /** Checks everything that `execute` checks, without effects. Never throws. */
+  validate(params: unknown): Validation
+  /** Runs `params.action` with the other params. Never rejects: every failure is a documented error result. */
+  execute(params: unknown, context?: SkillContext): Promise<SkillResult>
+}
+
+const STANDARD_CODES: readonly FailureCode[] = [
+  'INVALID_ACTION',
+  'INVALID_INPUT',
+  'PROVIDER_NOT_CONFIGURED',
+  'TIMEOUT',
+  'UPSTREAM_ERROR',
+  'DENIED',
+]
+const plainRedactor = createRedactor()
+
+/**
+ * Makes a skill from its actions.
+ *
+ * @example
+ * ```ts
+ * import { action, defineSkill } from 'skillgate'
+ * import { z } from 'zod'
+ *
+ * const ping = action({
+ *   description: 'Ask whether the service is up.',
+ *   risk: 'read',
+ *   input: z.strictObject({ region: z.string().max(20).describe('Region to ask.') }),
+ *   async run({ region }, { request }) {
+ *     const answer = await request('GET', `/ping?region=${encodeURIComponent(region)}`)
+ *     return { text: `Up in ${region}`, data: { answer } }
+ *   },
+ * })
+ *
+ * export const status = defineSkill({
+ *   name: 'status', version: '1.0.0', description: 'Service status.', layer: 'L1', system: 'Status',
+ *   actions: { ping },
+ * })
+ * export const { meta, validate, execute } = status
+ * ```
+ */
+export function defineSkill(definition: SkillDefinition): Skill {
+  const { name, version, description, layer, actions, toolPrefix = name } = definition
+  const byAction = new Map<string, Tool>()
+  const tools = new Map<string, Tool>()
+  for (const [actionName, declared] of Object.entries(actions)) {
+    const tool = createTool(definition, `${toolPrefix}.${actionName}`, actionName, declared)
+    byAction.set(actionName, tool)
+    tools.set(tool.meta.name, tool)
+  }
+  const names = [...byAction.keys()]
+
+  /** The tool that the params ask for, and the rest of them. Absent params are params without an action. */
+  function choose(params: unknown): { tool: Tool; rest: DataObject } {
+    const { action: requested, ...rest } = parseObject(params ?? {}, 'params')
+    const only = names.length === 1 ? names[0] : undefined
+    const wanted = requested ?? only
+    const tool = typeof wanted === 'string' ? byAction.get(wanted) : undefined
+    if (tool !== undefined) return { tool, rest }
+    const problem = wanted === undefined ? 'action is missing' : `Unknown action ${describe(wanted)}`
+    throw new Failure('INVALID_ACTION', `${problem}. Valid actions: ${names.join(', ')}.`, {
+      details: { field: 'action' },
+    })
+  }
+
+  function validate(params: unknown): Validation {
+    try {
+      const { tool, rest } = choose(params)
+      tool.parse(rest)
+      return { valid: true }
+    } catch (error) {
+      const { code, message, details } = asFailure(error)
+      const field = details?.field === undefined ? {} : { field: String(details.field) }
+      return { valid: false, error: plainRedactor.text(message), code, ...field }
+    }
+  }
+
+  async function execute(params: unknown, context?: SkillContext): Promise<SkillResult> {
+    let chosen: Tool | undefined
+    try {
+      const { tool, rest } = choose(params)
+      chosen = tool
+      return await tool.perform(tool.parse(rest), context ?? {})
+    } catch (error) {
+      return failureResult(asFailure(error), chosen?.meta.action, plainRedactor)
+    }
+  }
+
+  return {
+    meta: { name, version, description, layer, actions: names, tools: [...tools.values()].map((tool) => tool.meta) },
+    tools,
+    validate,
+    execute,
+  }
+}
+
+function createTool(skill: SkillDefinition, name: string, actionName: string, declared: Action): Tool {
+  const { input: inputSchema, constraints: constraintsSchema } = declared
+  const schema = (zod: z.ZodType): JsonSchema => toJsonSchema(zod)
+  const definition = declared as unknown as ActionDefinition<DataObject, unknown>
+
+  async function perform(input: DataObject, context: SkillContext): Promise<SkillResult> {
+    let redactor: Redactor = plainRedactor
+    let logger: SkillContext['logger']
+    try {
+      redactor = context.redactor ?? plainRedactor
+      logger = context.logger
+      const chosen = getClient(context)
+      if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
+      const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
+      const { deadlineMs, abortGraceMs = 0 } = definition.timing?.(input) ?? {
+        deadlineMs: resolveTimeout(context, skill.timeouts),
+      }
+      const deadline = Date.now() + deadlineMs
+      const { text, data } = await race(
+        (signal) =>
+          definition.run(input, {
+            signal,
+            constraints,
+            request: (method, path, body) =>
+              ask(chosen.client, skill.system, method, path, body, {
+                signal,
+                timeoutMs: Math.max(1, deadline - Date.now()),
+                ...(context.onOutput && { onOutput: context.onOutput }),
+              }),
+          }),
+        { timeoutMs: deadlineMs, abortGraceMs, signal: context.signal },
+      )
+      return successResult({ action: actionName, layer: skill.layer, text, data }, redactor)
+    } catch (error) {
+      return failureResult(settle(error, logger), actionName, redactor)
+    }
+  }
+
+  /** One of the skill's documented codes, whatever went wrong. */
+  function settle(error: unknown, logger: SkillContext['logger']): Failure {
+    const failure = isFailure(error) ? error : unprocessable(error, skill.system)
+    if (failure.cause !== undefined) logger?.error(`${name}: ${failure.message}`, { cause: failure.cause })
+    const { code, message, partial } = failure
+    const stopped = code === 'TIMEOUT' || code === 'ABORTED'
+    const details = { ...failure.details, ...(stopped && definition.risk !== 'read' && { in_progress: true }) }
+    if (STANDARD_CODES.includes(code) || skill.codes?.includes(code)) {
+      return new Failure(code, message, { retriable: failure.retriable, details, partial })
+    }
+    if (code === 'ABORTED') return new Failure('TIMEOUT', message, { details, partial })
+    return new Failure('UPSTREAM_ERROR', message, {
+      details: { status: failure.status, ...details },
+      retriable: failure.retriable,
+      partial,
+    })
+  }
+
+  function parseConstraints(constraints: unknown): unknown {
+    if (constraintsSchema === undefined) {
+      throw new Failure('INVALID_INPUT', `${name} takes no constraints. Leave them out.`, {
+        details: { field: 'constraints' },
+      })
+    }
+    return parseFields(constraintsSchema, parseObject(constraints, 'constraints'), 'constraints')
+  }
+
+  return {
+    meta: {
+      name,
+      skill: skill.name,
+      action: actionName,
+      description: declared.description,
+      risk: declared.risk,
+      input: schema(inputSchema),
+      constraints: constraintsSchema === undefined ? null : schema(constraintsSchema),
+    },
+    parse: (params) =>
+      parseFields(inputSchema as z.ZodType<DataObject>, withoutNulls(parseObject(params, 'params')), 'params'),
+    parseConstraints,
+    judge: (input, constraints) => definition.judge?.(input, constraints),
+    perform,
+  }
+}
+
+const unprocessable = (error: unknown, system: string): Failure =>
+  new Failure('UPSTREAM_ERROR', `The answer of the ${system} provider could not be processed.`, {
+    retriable: false,
+    cause: error,
+  })
+
+const asFailure = (error: unknown): Failure =>
+  isFailure(error) ? error : new Failure('INVALID_INPUT', 'params could not be read.', { cause: error })
