@@ -1,0 +1,79 @@
+/** What a policy can narrow in docker-api, and its enforcement on the container that an id really means. */
+import { z } from 'zod'
+import { Failure } from '../../src/core/failure.js'
+import type { ActionContext } from '../../src/core/skill.js'
+import { type Container, readContainer } from './answer.js'
+import { ContainerId, MAX_TAIL, MIN_TAIL } from './input.js'
+
+const Glob = z.string().min(1).max(255)
+
+export const Constraints = z.strictObject({
+  containers: z
+    .array(Glob)
+    .max(256)
+    .optional()
+    .describe(
+      'Container names or ids, * and ? allowed; judged on the container that an id resolves to. Listings show only these.',
+    ),
+  images: z
+    .array(Glob)
+    .max(256)
+    .optional()
+    .describe('Images (repository:tag or id), * and ? allowed: of the container, and in image listings.'),
+  max_tail: z.int().min(MIN_TAIL).max(MAX_TAIL).optional().describe('The most log lines a call may ask for.'),
+})
+export type Constraints = z.infer<typeof Constraints>
+
+/** True when the policy lets this container be seen and used. */
+export function inScope({ id, name, image }: Container, { containers, images }: Constraints = {}): boolean {
+  return matchesAny([name, id], containers) && matchesAny([image], images)
+}
+
+/** True when the policy lets this image be seen. */
+export const imageInScope = (names: readonly (string | undefined)[], { images }: Constraints = {}): boolean =>
+  matchesAny(names, images)
+
+const matchesAny = (values: readonly (string | undefined)[], globs: readonly string[] | undefined): boolean =>
+  globs === undefined || globs.some((glob) => values.some((value) => value !== undefined && matches(value, glob)))
+
+/**
+ * The id to use in the request. Without a narrowing policy that is the id as given; with one, the given id is resolved
+ * once, the resolved container is judged, and from then on only its full id is used, so nothing can be swapped in.
+ */
+export async function authorised(
+  containerId: string,
+  { request, constraints }: Pick<ActionContext<Constraints>, 'request' | 'constraints'>,
+): Promise<string> {
+  if (constraints?.containers === undefined && constraints?.images === undefined) return containerId
+  const container = readContainer(await request('GET', `/containers/${containerId}`))
+  if (!inScope(container, constraints)) {
+    throw new Failure('DENIED', `The policy of this session does not cover container ${containerId}.`, {
+      details: { field: 'containerId' },
+    })
+  }
+  const id = ContainerId.safeParse(container.id)
+  if (id.success) return id.data
+  throw new Failure('UPSTREAM_ERROR', 'The provider resolved the container without a usable id.', { retriable: false })
+}
+
+/** Wildcard match in linear space and at most |value| × |glob| steps: a hostile name cannot make it slow. */
+function matches(value: string, glob: string): boolean {
+  let at = 0
+  let cursor = 0
+  let star = -1
+  let retry = 0
+  while (at < value.length) {
+    if (glob[cursor] === '*') {
+      star = cursor++
+      retry = at
+    } else if (glob[cursor] === '?' || glob[cursor] === value[at]) {
+      cursor++
+      at++
+    } else if (star >= 0) {
+      cursor = star + 1
+      at = ++retry
+    } else return false
+  }
+  while (glob[cursor] === '*') cursor++
+  return cursor === glob.length
+}

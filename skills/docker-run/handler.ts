@@ -1,0 +1,133 @@
+/** docker-run: one tool, `docker.run`, that runs one pinned image in a hardened container and returns what it printed. */
+import { Failure } from '../../src/core/failure.js'
+import type { RunOutcome, RunSpec } from '../../src/core/run-spec.js'
+import { action, defineSkill } from '../../src/core/skill.js'
+import { Constraints, RunInput } from './input.js'
+import { direct, judge } from './judge.js'
+
+const KEEP_BYTES = 1024 * 1024
+/** The provider gets this much more than the program: to kill it, read what it printed and remove the container. */
+const ENDING_MS = 10_000
+
+const run = action({
+  description: 'Run a program in a hardened container from an image pinned by digest, and return its output.',
+  risk: 'write',
+  input: RunInput,
+  constraints: Constraints,
+  judge,
+  timing: ({ timeout_ms }) => ({ deadlineMs: timeout_ms + ENDING_MS, abortGraceMs: ENDING_MS }),
+  async run(input, { request, constraints }) {
+    const narrowed = constraints ?? direct(input, Constraints.parse({}))
+    const objection = judge(input, narrowed)
+    if (objection !== undefined) throw new Failure('DENIED', `${objection.reason}.`)
+    const answer = (await request('POST', '/containers/run', toSpec(input, narrowed))) as { run?: RunOutcome } | null
+    const outcome = answer?.run
+    if (typeof outcome !== 'object' || outcome === null || typeof outcome.stdout !== 'string') {
+      throw new Failure(
+        'UPSTREAM_ERROR',
+        "The provider's answer holds no run. Check that the client speaks POST /containers/run of the L1 protocol.",
+        { retriable: false },
+      )
+    }
+    const failure = failureOf(outcome, input)
+    if (failure !== undefined) throw failure
+    return { text: `${summary(outcome)}\n\n${outputText(outcome)}`, data: { run: outcome } }
+  },
+})
+
+function toSpec(input: RunInput, { max_pids, max_output_bytes }: Constraints): RunSpec {
+  const { image, cmd, entrypoint, env, stdin, timeout_ms, memory_mb, cpus, network, mounts, workdir } = input
+  return {
+    image,
+    cmd,
+    env,
+    timeout_ms,
+    memory_mb,
+    cpus,
+    pids: max_pids,
+    network: network ? 'open' : 'none',
+    mounts,
+    output: { keep_bytes: Math.min(KEEP_BYTES, max_output_bytes), limit_bytes: max_output_bytes },
+    ...(entrypoint && { entrypoint }),
+    ...(stdin !== undefined && { stdin }),
+    ...(workdir !== undefined && { workdir }),
+  }
+}
+
+/** How the program ended, when that is not a success. Its output so far goes along. */
+function failureOf(outcome: RunOutcome, { timeout_ms }: RunInput): Failure | undefined {
+  const partial = { text: outputText(outcome), data: { run: outcome } }
+  const { exit_code, output } = outcome
+  if (outcome.timed_out) {
+    return new Failure(
+      'TIMEOUT',
+      `The program was killed after ${timeout_ms} ms. Raise timeout_ms, or ask it for less.`,
+      { details: { timeout_ms }, partial },
+    )
+  }
+  if (output.limit_exceeded) {
+    return new Failure(
+      'OUTPUT_LIMIT',
+      `The program was killed after printing ${output.bytes_total} bytes. Ask it for less output.`,
+      { partial },
+    )
+  }
+  if (exit_code === 0) return undefined
+  if (exit_code === null)
+    return new Failure('UPSTREAM_ERROR', 'The engine could not tell how the program ended.', {
+      retriable: false,
+      partial,
+    })
+  const memory = outcome.oom_killed ? ' The engine reports that it ran out of memory.' : ''
+  return new Failure('EXIT_NONZERO', `The program exited with code ${exit_code}.${memory}`, {
+    details: { exit_code },
+    partial,
+  })
+}
+
+const summary = ({ exit_code, duration_ms, output }: RunOutcome): string =>
+  `Exit code ${exit_code} after ${duration_ms} ms${output.truncated ? ` (${output.bytes_kept} of ${output.bytes_total} bytes of output kept)` : ''}`
+
+function outputText({ stdout, stderr }: RunOutcome): string {
+  const streams = [
+    ['stdout', stdout],
+    ['stderr', stderr],
+  ].filter(([, text]) => text !== '')
+  return streams.length === 0 ? '(no output)' : streams.map(([name, text]) => `${name}:\n${text}`).join('\n')
+}
+
+/** The skill as a value, for `createGate({ skills: [dockerRun] })`. Source: the document "Docker skill example". */
+export const dockerRun = defineSkill({
+  name: 'docker-run',
+  version: '1.0.0',
+  description: 'Run a program in a hardened Docker container from an image pinned by digest.',
+  layer: 'L1',
+  system: 'Docker',
+  toolPrefix: 'docker',
+  codes: [
+    'EXIT_NONZERO',
+    'OUTPUT_LIMIT',
+    'IMAGE_NOT_FOUND',
+    'PLATFORM_MISMATCH',
+    'POSTURE_MISMATCH',
+    'ENGINE_UNSUITABLE',
+    'ABORTED',
+  ],
+  actions: { run },
+})
+
+/**
+ * Runs the one action (`action` may be left out), checks its input without effects, and describes it.
+ *
+ * @example
+ * ```ts
+ * import { createDockerProvider } from 'skillgate/docker'
+ * import { execute } from 'skillgate/skills/docker-run'
+ *
+ * const { metadata } = await execute(
+ *   { image: `busybox@sha256:${'0'.repeat(64)}`, cmd: ['echo', 'hello'] },
+ *   { providerClient: createDockerProvider() },
+ * )
+ * ```
+ */
+export const { meta, validate, execute } = dockerRun
