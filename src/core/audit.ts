@@ -1,0 +1,52 @@
+/** Audit queries: which events, page by page. */
+import { EVENT_TYPES, type Event, type EventType, readEvent } from './event.js'
+import { describe, Failure } from './failure.js'
+import { type PageRequest, readPage } from './page.js'
+import type { Store } from './store.js'
+
+export interface AuditQuery extends PageRequest {
+  session_id?: string
+  run_id?: string
+  type?: EventType
+  /** RFC 3339, inclusive. */
+  since?: string
+  /** RFC 3339, exclusive. */
+  until?: string
+}
+
+export interface AuditPage {
+  events: Event[]
+  next_cursor: string | null
+}
+
+/** Events that match, oldest first. Throws INVALID_INPUT for an unknown type or a malformed time. */
+export async function readAudit(
+  store: Store,
+  { session_id, run_id, type, since, until, ...page }: AuditQuery,
+): Promise<AuditPage> {
+  if (type !== undefined && !EVENT_TYPES.includes(type)) {
+    throw new Failure('INVALID_INPUT', `type ${describe(type)} is no event type. Types: ${EVENT_TYPES.join(', ')}.`, {
+      details: { field: 'type' },
+    })
+  }
+  const conditions = {
+    ...(session_id !== undefined && { session_id }),
+    ...(run_id !== undefined && { run_id }),
+    ...(type !== undefined && { types: [type] }),
+    ...(since !== undefined && { since: parseTime('since', since) }),
+    ...(until !== undefined && { until: parseTime('until', until) }),
+  }
+  const { items, next_cursor } = await readPage(store, conditions, page, 500, readEvent)
+  return { events: items, next_cursor }
+}
+
+function parseTime(field: string, value: string): string {
+  const isTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(value)
+  const time = new Date(isTime ? value : Number.NaN)
+  if (!Number.isNaN(time.getTime())) return time.toISOString()
+  throw new Failure(
+    'INVALID_INPUT',
+    `${field} ${describe(value)} is not a time. Send RFC 3339, e.g. 2026-01-31T12:00:00Z.`,
+    { details: { field } },
+  )
+}

@@ -1,0 +1,129 @@
+/** The broker: judges calls against a policy, and executes only what it judged to be allowed, exactly as it was judged. */
+import type { Redactor } from '../redaction/index.js'
+import { canonical, type Data, type DataObject, parseObject, sha256 } from './data.js'
+import { Failure, isFailure } from './failure.js'
+import { type Decision, evaluate, type Policy } from './policy.js'
+import type { Logger, ProviderClient } from './provider.js'
+import type { Skill } from './skill.js'
+import type { SkillContext, SkillResult, Tool } from './tool.js'
+
+/** A wish to call a tool, as a model states it. */
+export interface Intent {
+  tool: string
+  params: DataObject
+}
+
+/** A call that was judged. Only the broker that made it can execute it, and only once. */
+export interface Call {
+  readonly tool: string
+  readonly input: DataObject
+}
+
+export interface Judgement {
+  decision: Decision
+  /** What will be executed: the parsed input, or the params as sent when they did not parse. */
+  params: DataObject
+  /** sha256 of the canonical params, in full. */
+  params_hash: string
+  /** Present when the decision is `allow`. */
+  call?: Call
+}
+
+export interface Broker {
+  readonly tools: ReadonlyMap<string, Tool>
+  judge(policy: Policy, intent: Intent): Judgement
+  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'onOutput'>): Promise<SkillResult>
+}
+
+export interface BrokerOptions {
+  skills: readonly Skill[]
+  /** The client for every skill that `providers` does not name. */
+  providerClient?: ProviderClient | undefined
+  gatewayClient?: ProviderClient | undefined
+  /** A client of its own for a skill, by the skill's name. */
+  providers?: Readonly<Record<string, ProviderClient>> | undefined
+  redactor: Redactor
+  logger?: Logger | undefined
+  timeoutMs?: number | undefined
+}
+
+export function createBroker({
+  skills,
+  providerClient,
+  gatewayClient,
+  providers = {},
+  redactor,
+  logger,
+  timeoutMs,
+}: BrokerOptions): Broker {
+  const tools = new Map<string, Tool>()
+  for (const skill of skills) {
+    for (const [name, tool] of skill.tools) {
+      if (tools.has(name))
+        throw new Failure(
+          'INVALID_INPUT',
+          `Two skills bring a tool named ${name}. Give one of them another toolPrefix.`,
+        )
+      tools.set(name, tool)
+    }
+  }
+  const allowed = new WeakMap<Call, { tool: Tool; constraints: unknown }>()
+
+  function judge(policy: Policy, { tool: name, params }: Intent): Judgement {
+    const refuse = (code: 'UNKNOWN_TOOL' | 'INVALID_INPUT', reason: string, field?: unknown): Judgement => ({
+      decision: {
+        decision: 'deny',
+        code,
+        reason,
+        ...(field !== undefined && { field: String(field) }),
+        policy_version: policy.version,
+      },
+      params,
+      params_hash: sha256(canonical(params)),
+    })
+    const tool = tools.get(name)
+    if (tool === undefined) return refuse('UNKNOWN_TOOL', `No installed skill has a tool ${JSON.stringify(name)}.`)
+    let input: DataObject
+    try {
+      input = tool.parse(withoutAction(params, tool))
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      return refuse('INVALID_INPUT', error.message, error.details?.field)
+    }
+    const { decision, constraints } = evaluate(policy, tool, input)
+    const judged: Judgement = { decision, params: input, params_hash: sha256(canonical(input as Data)) }
+    if (decision.decision !== 'allow') return judged
+    const call: Call = Object.freeze({ tool: name, input })
+    allowed.set(call, { tool, constraints })
+    return { ...judged, call }
+  }
+
+  async function execute(
+    call: Call,
+    { signal, onOutput }: Pick<SkillContext, 'signal' | 'onOutput'> = {},
+  ): Promise<SkillResult> {
+    const judged = allowed.get(call)
+    if (judged === undefined)
+      throw new Failure('DENIED', 'Only a call that this broker judged, and did not execute yet, can be executed.')
+    allowed.delete(call)
+    const { tool, constraints } = judged
+    return tool.perform(call.input, {
+      providerClient: providers[tool.meta.skill] ?? providerClient,
+      gatewayClient,
+      signal,
+      logger,
+      redactor,
+      constraints,
+      config: { timeoutMs },
+      onOutput,
+    })
+  }
+
+  return { tools, judge, execute }
+}
+
+/** An intent names its action in the tool; a model that repeats it in the params means the same call. */
+function withoutAction(params: DataObject, { meta }: Tool): DataObject {
+  const { action, ...rest } = parseObject(params, 'params')
+  return action === meta.action ? rest : params
+}

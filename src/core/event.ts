@@ -1,0 +1,127 @@
+/** Events: what happened, sealed into one hash chain per session. Hash and form: docs/architecture.md, "The log". */
+import { canonical, type Data, type DataObject, parseData, sha256 } from './data.js'
+
+export const EVENT_TYPES = [
+  'session.created',
+  'policy.replaced',
+  'message.appended',
+  'run.queued',
+  'run.started',
+  'policy.decided',
+  'tool.started',
+  'tool.finished',
+  'run.finished',
+  'skill.registered',
+] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+
+/** The chain that registrations live in. */
+export const REGISTRY = 'registry'
+export const GENESIS_HASH = '0'.repeat(64)
+
+/** One entry of a session's log. `seq` counts from 1 without gaps; `ts` is RFC 3339 UTC and never decides order. */
+export interface Event {
+  v: 1
+  seq: number
+  event_id: string
+  ts: string
+  session_id: string
+  run_id?: string
+  type: EventType
+  data: DataObject
+  /** The hash of the event before, 64 zeros for the first. */
+  prev_hash: string
+  /** hex(sha256(prev_hash ‖ RFC 8785 JSON of this event without `hash`)). */
+  hash: string
+}
+
+/** An event as a store keeps it: the canonical bytes verbatim, and beside them what is searched for. */
+export interface StoredEvent {
+  session_id: string
+  seq: number
+  event_id: string
+  ts: string
+  run_id: string | null
+  type: EventType
+  prev_hash: string
+  hash: string
+  /** RFC 8785 JSON of the event without `hash`: exactly what was hashed. */
+  body: string
+}
+
+/** What is about to be logged. */
+export interface Draft {
+  type: EventType
+  run_id?: string
+  data: Record<string, unknown>
+}
+
+/** The last link of a chain, to which the next event is tied. */
+export interface Head {
+  seq: number
+  hash: string
+}
+
+/** Ties drafts to the end of a chain. */
+export function seal(
+  sessionId: string,
+  head: Head | undefined,
+  drafts: readonly Draft[],
+  { now, newId }: { now: () => Date; newId: (kind: string) => string },
+): StoredEvent[] {
+  let { seq, hash } = head ?? { seq: 0, hash: GENESIS_HASH }
+  return drafts.map(({ type, run_id, data }) => {
+    seq += 1
+    const event: Omit<Event, 'hash'> = {
+      v: 1,
+      seq,
+      event_id: newId('evt'),
+      ts: now().toISOString(),
+      session_id: sessionId,
+      ...(run_id !== undefined && { run_id }),
+      type,
+      data: parseData(data, 'event data') as DataObject,
+      prev_hash: hash,
+    }
+    const body = canonical(event as unknown as Data)
+    hash = sha256(event.prev_hash, body)
+    const { event_id, ts, prev_hash } = event
+    return { session_id: sessionId, seq, event_id, ts, run_id: run_id ?? null, type, prev_hash, hash, body }
+  })
+}
+
+/** The event as a reader sees it: exactly what was hashed, and the hash. */
+export function readEvent({ body, hash }: StoredEvent): Event {
+  return { ...(JSON.parse(body) as Omit<Event, 'hash'>), hash }
+}
+
+/** A check for the events of one chain in order, beginning after `head`: false for the first that is not intact. */
+export function createVerifier(head: Head | undefined): (event: StoredEvent) => boolean {
+  let { seq, hash } = head ?? { seq: 0, hash: GENESIS_HASH }
+  return (stored) => {
+    const intact = isIntact(stored, seq + 1, hash)
+    seq = stored.seq
+    hash = stored.hash
+    return intact
+  }
+}
+
+function isIntact(stored: StoredEvent, seq: number, prevHash: string): boolean {
+  if (stored.seq !== seq || stored.prev_hash !== prevHash) return false
+  if (sha256(stored.prev_hash, stored.body) !== stored.hash) return false
+  try {
+    const event = JSON.parse(stored.body) as Event
+    // What is searched for must be what was hashed, or an event could be hidden from queries without breaking the chain.
+    return (
+      event.seq === stored.seq &&
+      event.prev_hash === stored.prev_hash &&
+      event.session_id === stored.session_id &&
+      (event.run_id ?? null) === stored.run_id &&
+      event.type === stored.type &&
+      event.ts === stored.ts &&
+      event.event_id === stored.event_id
+    )
+  } catch {
+    return false
+  }
+}

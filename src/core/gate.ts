@@ -1,0 +1,324 @@
+/** The gate: what a host embeds. Sessions with policies, messages with intents, runs, and the log of all of it. */
+import { randomUUID } from 'node:crypto'
+import { createRedactor } from '../redaction/index.js'
+import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
+import { createBroker } from './broker.js'
+import { parseObject } from './data.js'
+import { REGISTRY, readEvent } from './event.js'
+import { createExecutor } from './executor.js'
+import { Failure } from './failure.js'
+import { parseInput } from './input.js'
+import { available, createLog, existing, type SessionState } from './log.js'
+import { type PageRequest, readPage } from './page.js'
+import { type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
+import type { Logger, ProviderClient } from './provider.js'
+import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
+import { type AuditValidation, type Replay, replay, validateAll, validateChain } from './replay.js'
+import { foldRun, isEnded, type RunDocument } from './run.js'
+import {
+  IntentInput,
+  type MessageDocument,
+  type MessageInput,
+  parseMessage,
+  parseSessionInput,
+  type SessionDocument,
+  type SessionInput,
+} from './session.js'
+import type { Skill } from './skill.js'
+import type { PositionedEvent, Store } from './store.js'
+import type { SkillContext, ToolMeta } from './tool.js'
+
+export interface GateOptions {
+  /** The skill modules that bring tools; nothing is found by scanning. */
+  skills: readonly Skill[]
+  store: Store
+  /** The client of every skill that `providers` does not name; the host's credentials stay inside it (BYOK). */
+  providerClient?: ProviderClient
+  /** Used by skills that have no provider client. */
+  gatewayClient?: ProviderClient
+  /** A client of its own for a skill, by the skill's name. */
+  providers?: Readonly<Record<string, ProviderClient>>
+  /** The host's own secrets, removed from everything that leaves. */
+  secrets?: readonly string[]
+  /** Milliseconds for one tool call of a skill without a timing of its own; at most the skill's maximum. */
+  timeoutMs?: number
+  logger?: Logger
+  /** For tests: the clock and the ids. */
+  now?: () => Date
+  newId?: (kind: string) => string
+}
+
+export interface SimulateInput {
+  /** Judge under this session's policy … */
+  session_id?: string
+  /** … or under this document. Without either, under the empty policy. */
+  policy?: unknown
+  tool: string
+  params?: Record<string, unknown>
+}
+
+/** One session: a policy, messages, runs. */
+export interface Session {
+  readonly id: string
+  read(): Promise<SessionDocument>
+  policy(): Promise<EffectivePolicy>
+  /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
+  setPolicy(document: unknown): Promise<EffectivePolicy>
+  /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, as it arrives. */
+  post(message: MessageInput, options?: Pick<SkillContext, 'onOutput'>): Promise<Run>
+  messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
+}
+
+/** One run: the judging and executing of a message's intents. */
+export interface Run {
+  readonly id: string
+  readonly session_id: string
+  read(): Promise<RunDocument>
+  /** The run once it has ended. CONFLICT when it has not and this process does not execute it. */
+  done(): Promise<RunDocument>
+  /** Stops it; CONFLICT when it has ended already. */
+  cancel(): Promise<RunDocument>
+  /** The recorded timeline and outputs, verified. Executes nothing. */
+  replay(): Promise<Replay>
+}
+
+/** Made by {@link createGate}. Every method rejects with a Failure. */
+export interface Gate extends AsyncDisposable {
+  tools(): ToolMeta[]
+  registerSkill(registration: SkillRegistration): Promise<{ skill: RegisteredSkill; created: boolean }>
+  registeredSkills(page?: PageRequest): Promise<{ skills: RegisteredSkill[]; next_cursor: string | null }>
+  createSession(input?: SessionInput): Promise<Session>
+  session(id: string): Promise<Session>
+  /** Newest first. */
+  sessions(page?: PageRequest): Promise<{ sessions: SessionDocument[]; next_cursor: string | null }>
+  run(id: string): Promise<Run>
+  /** What the policy would say. Executes nothing and logs nothing. */
+  simulate(input: SimulateInput): Promise<Decision>
+  /** Events, oldest first. */
+  audit(query?: AuditQuery): Promise<AuditPage>
+  /** Recomputes one chain, or all of them. */
+  validate(query?: { session_id?: string }): Promise<AuditValidation>
+  /** Cancels what runs, waits for it to end, and closes the store. Clients belong to the host and stay open. */
+  close(): Promise<void>
+}
+
+/**
+ * Creates a gate.
+ *
+ * @example
+ * ```ts
+ * import { createGate } from 'skillgate'
+ * import { createDockerProvider } from 'skillgate/docker'
+ * import { dockerApi } from 'skillgate/skills/docker-api'
+ * import { createMemoryStore } from 'skillgate/stores/memory'
+ *
+ * const gate = createGate({ skills: [dockerApi], store: createMemoryStore(), providerClient: createDockerProvider() })
+ * const session = await gate.createSession({ label: 'look around' })
+ * await session.setPolicy({ overrides: [{ tool: 'docker-api.list_containers', allow: true }] })
+ * const run = await session.post({
+ *   role: 'assistant',
+ *   content: 'What is running?',
+ *   intents: [{ tool: 'docker-api.list_containers', params: { all: true } }],
+ * })
+ * const { status, steps } = await run.done()
+ * ```
+ */
+export function createGate({
+  skills,
+  store,
+  providerClient,
+  gatewayClient,
+  providers,
+  secrets = [],
+  timeoutMs,
+  logger,
+  now = () => new Date(),
+  newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
+}: GateOptions): Gate {
+  const redactor = createRedactor({ registered: secrets })
+  const broker = createBroker({ skills, providerClient, gatewayClient, providers, redactor, logger, timeoutMs })
+  const { tools } = broker
+  const log = createLog({ store, tools, redactor, now, newId, logger })
+  const executor = createExecutor({ log, broker, logger })
+  const registry = createRegistry({ store, log, now })
+  let closed = false
+
+  const assertOpen = (): void => {
+    if (closed) throw new Failure('UNAVAILABLE', 'This gate is closed.', { retriable: false })
+  }
+
+  async function stateOf(sessionId: string): Promise<SessionState> {
+    const state = await log.state(sessionId)
+    existing(state, sessionId)
+    return state
+  }
+
+  async function createSession(input: SessionInput = {}): Promise<Session> {
+    assertOpen()
+    const { label, metadata } = parseSessionInput(input)
+    const id = newId('ses')
+    const session: SessionDocument = { id, created_at: now().toISOString(), label, status: 'active', metadata }
+    await log.write(id, () => ({ drafts: [{ type: 'session.created', data: { session } }], result: undefined }))
+    return sessionObject(id)
+  }
+
+  const sessionObject = (id: string): Session => ({
+    id,
+    read: async () => existing(await log.state(id), id),
+    policy: async () => effective((await stateOf(id)).policy),
+
+    async setPolicy(document) {
+      assertOpen()
+      return log.write(id, (state) => {
+        existing(state, id)
+        const policy = parsePolicy(document, state.policy.version + 1, tools)
+        return {
+          drafts: [{ type: 'policy.replaced', data: { version: policy.version, policy: policy.document } }],
+          result: effective(policy),
+        }
+      })
+    },
+
+    async post(message, { onOutput } = {}) {
+      assertOpen()
+      const { intents, ...rest } = parseMessage(message)
+      const runId = newId('run')
+      const message_id = newId('msg')
+      await log.write(id, (state) => {
+        existing(state, id)
+        const asked = intents.map(({ tool }) => ({ tool }))
+        return {
+          drafts: [
+            { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
+            { type: 'run.queued', run_id: runId, data: { intents: intents.length } },
+          ],
+          result: undefined,
+        }
+      })
+      executor.enqueue({ id: runId, sessionId: id, intents, onOutput })
+      return runObject(runId, id)
+    },
+
+    async messages(page = {}) {
+      await stateOf(id)
+      const { items, next_cursor } = await readPage(
+        store,
+        { session_id: id, types: ['message.appended'] },
+        page,
+        200,
+        toMessage,
+      )
+      return { messages: items, next_cursor }
+    },
+  })
+
+  const eventsOf = (runId: string): Promise<PositionedEvent[]> =>
+    available(store.query({ run_id: runId, limit: 1_000 }))
+
+  const runObject = (id: string, session_id: string): Run => {
+    const read = async (): Promise<RunDocument> => {
+      const run = foldRun(await eventsOf(id))
+      if (run !== undefined) return run
+      throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(id.slice(0, 80))}.`, {
+        details: { field: 'run_id' },
+      })
+    }
+    return {
+      id,
+      session_id,
+      read,
+      async done() {
+        await executor.done(id)
+        const run = await read()
+        if (isEnded(run)) return run
+        throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
+      },
+      async cancel() {
+        await executor.cancel(id)
+        return read()
+      },
+      replay: async () => replay(store, id, await eventsOf(id)),
+    }
+  }
+
+  async function run(id: string): Promise<Run> {
+    const { session_id } = await runObject(id, '').read()
+    return runObject(id, session_id)
+  }
+
+  async function simulate(input: SimulateInput): Promise<Decision> {
+    const { session_id, policy: document, ...intent } = parseObject(input, 'simulation')
+    if (session_id !== undefined && document !== undefined) {
+      throw new Failure('INVALID_INPUT', 'Send session_id or policy, not both.', { details: { field: 'policy' } })
+    }
+    const policy: Policy =
+      session_id === undefined ? parsePolicy(document ?? {}, 0, tools) : (await stateOf(String(session_id))).policy
+    const { tool, params } = parseInput(IntentInput, intent, 'simulation') as { tool: string; params: never }
+    return redactor.value(broker.judge(policy, { tool, params }).decision) as Decision
+  }
+
+  async function audit(query: AuditQuery = {}): Promise<AuditPage> {
+    if (query.session_id !== undefined && query.session_id !== REGISTRY) await stateOf(query.session_id)
+    return readAudit(store, query)
+  }
+
+  async function validate({ session_id }: { session_id?: string } = {}): Promise<AuditValidation> {
+    if (session_id === undefined) return available(validateAll(store))
+    // The head, not the folded session: a chain whose first event was removed must still be found invalid.
+    if ((await available(store.head(session_id))) === undefined && session_id !== REGISTRY) await stateOf(session_id)
+    return available(validateChain(store, session_id))
+  }
+
+  async function close(): Promise<void> {
+    closed = true
+    await executor.close()
+    await store.close?.()
+  }
+
+  return {
+    tools: () => [...tools.values()].map(({ meta }) => meta),
+    registerSkill: async (registration) => {
+      assertOpen()
+      return registry.register(registration)
+    },
+    registeredSkills: (page = {}) => registry.list(page),
+    createSession,
+    session: async (id) => sessionObject((await stateOf(id)).session?.id ?? id),
+    async sessions(page = {}) {
+      const { items, next_cursor } = await readPage(
+        store,
+        { types: ['session.created'], order: 'desc' },
+        page,
+        50,
+        (event) => {
+          return readEvent(event).data.session as unknown as SessionDocument
+        },
+      )
+      return { sessions: items, next_cursor }
+    },
+    run,
+    simulate,
+    audit,
+    validate,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function toMessage(event: PositionedEvent): MessageDocument {
+  const { data, ts, run_id } = readEvent(event)
+  const { message_id, role, content, metadata } = data as {
+    message_id: string
+    role: string
+    content: string
+    metadata?: Record<string, string>
+  }
+  return {
+    id: message_id,
+    role,
+    content,
+    timestamp: ts,
+    ...(metadata && { metadata }),
+    ...(run_id !== undefined && { run_id }),
+  }
+}

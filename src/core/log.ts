@@ -1,0 +1,166 @@
+/** Writes a session's log: one writer at a time, each decision made on the state that its events will be tied to. */
+import type { Redactor } from '../redaction/index.js'
+import type { Data, DataObject } from './data.js'
+import { type Draft, type Head, REGISTRY, readEvent, type StoredEvent, seal } from './event.js'
+import { Failure, isFailure } from './failure.js'
+import { EMPTY_POLICY, type Policy, type PolicyDocument, parsePolicy } from './policy.js'
+import type { Logger } from './provider.js'
+import type { SessionDocument } from './session.js'
+import type { Store } from './store.js'
+import type { Tool } from './tool.js'
+
+/** A session folded from its log, as far as writing needs it. */
+export interface SessionState {
+  head: Head | undefined
+  /** Undefined for a session that does not exist. */
+  session: SessionDocument | undefined
+  policy: Policy
+}
+
+export interface Log {
+  /** Appends what `decide` answers for the current state. When another writer came between, it decides again. */
+  write<T>(sessionId: string, decide: (state: SessionState) => { drafts: Draft[]; result: T }): Promise<T>
+  state(sessionId: string): Promise<SessionState>
+}
+
+const MAX_CACHED = 1_000
+const MAX_ATTEMPTS = 20
+
+export function createLog({
+  store,
+  tools,
+  redactor,
+  now,
+  newId,
+  logger,
+}: {
+  store: Store
+  tools: ReadonlyMap<string, Tool>
+  redactor: Redactor
+  now: () => Date
+  newId: (kind: string) => string
+  logger?: Logger | undefined
+}): Log {
+  const cache = new Map<string, SessionState>()
+  const writers = new Map<string, Promise<unknown>>()
+
+  async function load(sessionId: string): Promise<SessionState> {
+    const cached = cache.get(sessionId)
+    if (cached !== undefined) return cached
+    const [head, created, policies] = await available(
+      Promise.all([
+        store.head(sessionId),
+        store.query({ session_id: sessionId, types: ['session.created'], limit: 1 }),
+        store.query({ session_id: sessionId, types: ['policy.replaced'], order: 'desc', limit: 1 }),
+      ]),
+    )
+    const state: SessionState = { head, session: undefined, policy: EMPTY_POLICY }
+    for (const event of [...created, ...policies]) fold(state, event)
+    remember(sessionId, state)
+    return state
+  }
+
+  function fold(state: SessionState, stored: StoredEvent): void {
+    if (stored.type !== 'session.created' && stored.type !== 'policy.replaced') return
+    const { data } = readEvent(stored)
+    if (stored.type === 'session.created') state.session = data.session as unknown as SessionDocument
+    else state.policy = compile(data.policy as unknown as PolicyDocument, data.version as number)
+  }
+
+  /** A policy from the log that today's tools no longer understand allows nothing. */
+  function compile(document: PolicyDocument, version: number): Policy {
+    try {
+      return parsePolicy(document, version, tools)
+    } catch (error) {
+      logger?.warn('A stored policy does not fit the installed tools; everything is denied until it is replaced.', {
+        error,
+      })
+      return { ...EMPTY_POLICY, version }
+    }
+  }
+
+  function remember(sessionId: string, state: SessionState): void {
+    cache.delete(sessionId)
+    cache.set(sessionId, state)
+    const oldest = cache.keys().next().value
+    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest)
+  }
+
+  async function attempt<T>(
+    sessionId: string,
+    decide: (state: SessionState) => { drafts: Draft[]; result: T },
+  ): Promise<T> {
+    for (let attempts = 1; ; attempts++) {
+      const state = await load(sessionId)
+      const { drafts, result } = decide(state)
+      const clean = drafts.map((draft) => ({ ...draft, data: redactor.value(draft.data) as Record<string, unknown> }))
+      const events = seal(sessionId, state.head, clean, { now, newId })
+      const last = events.at(-1)
+      if (last === undefined) return result
+      try {
+        await store.append(events)
+      } catch (error) {
+        // Whatever happened, what is known about this chain is no longer certain.
+        cache.delete(sessionId)
+        if (isFailure(error) && error.code === 'CONFLICT' && attempts < MAX_ATTEMPTS) continue
+        throw unavailable(error)
+      }
+      for (const event of events) fold(state, event)
+      state.head = { seq: last.seq, hash: last.hash }
+      remember(sessionId, state)
+      return result
+    }
+  }
+
+  async function write<T>(
+    sessionId: string,
+    decide: (state: SessionState) => { drafts: Draft[]; result: T },
+  ): Promise<T> {
+    const before = writers.get(sessionId) ?? Promise.resolve()
+    const mine = before.then(() => attempt(sessionId, decide))
+    const settled = mine.catch(() => {})
+    writers.set(sessionId, settled)
+    settled.then(() => writers.get(sessionId) === settled && writers.delete(sessionId))
+    return mine
+  }
+
+  return { write, state: load }
+}
+
+/** The session of a state, or NOT_FOUND. The registry's chain is nobody's session. */
+export function existing(state: SessionState, sessionId: string): SessionDocument {
+  if (state.session !== undefined && sessionId !== REGISTRY) return state.session
+  throw new Failure('NOT_FOUND', `There is no session ${JSON.stringify(sessionId.slice(0, 80))}.`, {
+    details: { field: 'session_id' },
+  })
+}
+
+/** What the store rejects with, as the failure a caller can act on. */
+export async function available<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw unavailable(error)
+  }
+}
+
+const unavailable = (error: unknown): Failure =>
+  isFailure(error)
+    ? error
+    : new Failure('UNAVAILABLE', 'The log cannot be reached, so nothing was executed. Try again later.', {
+        cause: error,
+      })
+
+const MAX_LOGGED_STRING = 256 * 1024
+
+/** Long strings cut to their head and tail for the log; the full value's hash stands beside them. */
+export function capped(value: Data): Data {
+  if (typeof value === 'string') {
+    if (value.length <= MAX_LOGGED_STRING) return value
+    const half = MAX_LOGGED_STRING / 2
+    return `${value.slice(0, half)}[… ${value.length - 2 * half} characters left out of the log …]${value.slice(-half)}`.toWellFormed()
+  }
+  if (Array.isArray(value)) return value.map(capped)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value as DataObject).map(([key, member]) => [key, capped(member)]))
+}
