@@ -72,7 +72,7 @@ const HARMLESS_ENDINGS = new Set([
 
 /** True when the value under this key must not leave. `DB_PASSWORD`, `apiKey`, `x-registry-auth`; not `TOKEN_URL`, `max_tokens`. */
 export function isSecretKey(key: string): boolean {
-  if (key.length > 200) return false
+  if (key.length > 200 || key === 'PWD') return false // the shell's working directory
   const words = key
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
