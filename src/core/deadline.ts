@@ -15,32 +15,30 @@ export async function race<T>(
   work: (signal: AbortSignal) => Promise<T>,
   { timeoutMs, abortGraceMs = 0, signal: hostSignal }: Deadline,
 ): Promise<T> {
+  // Work that has not begun needs no time to end.
+  if (hostSignal?.aborted) throw aborted()
   const controller = new AbortController()
   const timers: NodeJS.Timeout[] = []
   let onAbort = () => {}
   const ended = new Promise<never>((_resolve, reject) => {
-    const after = (ms: number, failure: Failure) => timers.push(setTimeout(() => reject(failure), ms))
-    const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
-      details: { timeout_ms: timeoutMs },
-    })
-    timers.push(
-      setTimeout(() => {
-        reject(timeout)
-        controller.abort(new DOMException(timeout.message, 'TimeoutError'))
-      }, timeoutMs),
-    )
-    onAbort = () => {
-      const aborted = new Failure('ABORTED', 'The host cancelled the request.', { details: { aborted: true } })
-      controller.abort(new DOMException(aborted.message, 'AbortError'))
-      if (abortGraceMs === 0) reject(aborted)
-      else after(abortGraceMs, aborted)
+    const onTimeout = () => {
+      const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
+        details: { timeout_ms: timeoutMs },
+      })
+      reject(timeout)
+      controller.abort(new DOMException(timeout.message, 'TimeoutError'))
     }
-    if (hostSignal?.aborted) onAbort()
-    else hostSignal?.addEventListener('abort', onAbort, { once: true })
+    timers.push(setTimeout(onTimeout, timeoutMs))
+    onAbort = () => {
+      const failure = aborted()
+      controller.abort(new DOMException(failure.message, 'AbortError'))
+      if (abortGraceMs === 0) reject(failure)
+      else timers.push(setTimeout(() => reject(failure), abortGraceMs))
+    }
+    hostSignal?.addEventListener('abort', onAbort, { once: true })
   })
   ended.catch(() => {})
   try {
-    if (controller.signal.aborted && abortGraceMs === 0) return await ended
     const result = work(controller.signal)
     // The work may fail after the race is decided; that is nobody's unhandled rejection.
     result.catch(() => {})
@@ -50,3 +48,5 @@ export async function race<T>(
     hostSignal?.removeEventListener('abort', onAbort)
   }
 }
+
+const aborted = (): Failure => new Failure('ABORTED', 'The host cancelled the request.', { details: { aborted: true } })

@@ -72,8 +72,10 @@ const HARMLESS_ENDINGS = new Set([
 
 /** True when the value under this key must not leave. `DB_PASSWORD`, `apiKey`, `x-registry-auth`; not `TOKEN_URL`, `max_tokens`. */
 export function isSecretKey(key: string): boolean {
-  if (key.length > 200 || key === 'PWD') return false // the shell's working directory
+  if (key === 'PWD') return false // the shell's working directory
+  // The end of a name says what it is; more of it costs time only.
   const words = key
+    .slice(-200)
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
     .toLowerCase()

@@ -1,12 +1,15 @@
 /** One redactor for every text and every object that leaves: results, errors, log events, HTTP bodies. */
 import { isSecretKey } from './key.js'
-import { ASSIGNMENT, RULES } from './rule.js'
+import { ASSIGNMENT, MARK, RULES } from './rule.js'
 
 export const REDACTED = '[REDACTED]'
 const UNREADABLE = '[withheld: this text could not be checked for secrets]'
 const MIN_REGISTERED = 8
 /** Below the 32 levels that logged data may have. */
 const MAX_DEPTH = 24
+const MAX_KEYS = 2_000
+/** More than any answer may hold: a value that refers to itself would never end. */
+const MAX_VALUES = 1_000_000
 /** Keys that plain data never has; upstream data that does keeps them under another name. */
 const UNSAFE_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 
@@ -31,14 +34,18 @@ export interface Redactor {
 export function createRedactor({ registered = [] }: { registered?: readonly string[] } = {}): Redactor {
   const known = registered.filter((value) => value.length >= MIN_REGISTERED).sort((a, b) => b.length - a.length)
 
+  const keys = new Map<string, { secret: boolean; shown: string }>()
+
   function text(input: string): string {
     try {
       let output = input
       for (const value of known) output = output.replaceAll(value, REDACTED)
-      for (const rule of RULES) {
-        output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
+      if (MARK.test(output)) {
+        for (const rule of RULES) {
+          output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
+        }
       }
-      return redactAssignments(output)
+      return output.includes('=') || output.includes(':') ? redactAssignments(output) : output
     } catch {
       return UNREADABLE
     }
@@ -46,13 +53,14 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
 
   function value(input: unknown): unknown {
     try {
-      return walk(input, 0)
+      return walk(input, 0, { values: 0 })
     } catch {
       return UNREADABLE
     }
   }
 
-  function walk(item: unknown, depth: number): unknown {
+  function walk(item: unknown, depth: number, seen: { values: number }): unknown {
+    if (++seen.values > MAX_VALUES) throw new RangeError('too many values')
     if (typeof item === 'string') return text(item)
     if (item === null || typeof item === 'boolean') return item
     if (typeof item === 'number') return Number.isFinite(item) ? item : null
@@ -60,19 +68,39 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
     if (typeof item !== 'object') return undefined
     if (depth >= MAX_DEPTH) return UNREADABLE
     if (Array.isArray(item)) {
-      return item.map((member) => (typeof member === 'string' ? listItem(member) : (walk(member, depth + 1) ?? null)))
+      return item.map((member, index) =>
+        typeof member === 'string' ? listItem(member, item[index - 1]) : (walk(member, depth + 1, seen) ?? null),
+      )
     }
     if (item instanceof Date) return Number.isNaN(item.getTime()) ? null : item.toISOString()
     const object: Record<string, unknown> = {}
     for (const [key, member] of Object.entries(item)) {
-      const cleaned = isSecretKey(key) && isLeaf(member) ? REDACTED : walk(member, depth + 1)
-      if (cleaned !== undefined) object[UNSAFE_KEYS.has(key) ? `(${key})` : text(key)] = cleaned
+      const { secret, shown } = judgeKey(key)
+      // A list under a secret key is a list of secrets; an object has keys of its own that say more.
+      const hidden = secret && Array.isArray(member) ? member.map((item) => (isLeaf(item) ? REDACTED : item)) : member
+      const cleaned = secret && isLeaf(member) ? REDACTED : walk(hidden, depth + 1, seen)
+      if (cleaned !== undefined) object[shown] = cleaned
     }
     return object
   }
 
-  /** In a list, `NAME=value` is an environment entry: its value runs to the end of the string, blanks included. */
-  function listItem(item: string): string {
+  /** The same few keys come again and again. */
+  function judgeKey(key: string): { secret: boolean; shown: string } {
+    const known = keys.get(key)
+    if (known !== undefined) return known
+    const judged = { secret: isSecretKey(key), shown: UNSAFE_KEYS.has(key) ? `(${key})` : text(key) }
+    if (keys.size >= MAX_KEYS) keys.clear()
+    if (key.length <= 200) keys.set(key, judged)
+    return judged
+  }
+
+  /**
+   * In a list, `NAME=value` is an environment entry, whose value runs to the end of the string, blanks included, and
+   * what follows `--password` is its value.
+   */
+  function listItem(item: string, before: unknown): string {
+    const flag = typeof before === 'string' && /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
+    if (flag && isSecretKey(flag) && isLeaf(item)) return REDACTED
     const split = item.indexOf('=')
     const secret = split > 0 && split < item.length - 1 && /^[\w.-]+$/.test(item.slice(0, split))
     return secret && isSecretKey(item.slice(0, split)) ? item.slice(0, split + 1) + REDACTED : text(item)

@@ -20,7 +20,7 @@ export const RULES: readonly RegExp[] = [
   /\bSG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}/g,
   /\bhvs\.[A-Za-z0-9_-]{20,255}/g,
   /\bdop_v1_[a-f0-9]{64}\b/g,
-  /\beyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,4096}/g,
+  /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,4096}/g,
   /(https:\/\/hooks\.slack\.com\/services\/)[A-Za-z0-9/_-]{20,255}/g,
   /(\b[a-zA-Z][a-zA-Z0-9+.-]{1,30}:\/\/[^\s:/@"'<>]{0,256}:)[^\s/@"'<>]{1,512}(?=@)/g,
   /(\b(?:authorization|proxy-authorization|x-registry-auth|x-api-key)["']?\s{0,4}[:=]\s{0,4}["']?)(?:(?:bearer|basic|digest|token|apikey)\s{1,4})?[^\s"',;]{3,4096}/gi,
@@ -32,3 +32,7 @@ export const RULES: readonly RegExp[] = [
 /** `NAME=value`, `name: value`, `"name": "value"`, with the name in group 2 and an opening quote in group 4. */
 export const ASSIGNMENT =
   /(?<![A-Za-z0-9_.-])((\b[A-Za-z_][A-Za-z0-9_.-]{1,100})(\\?["']?\s{0,4}[:=]\s{0,4}))(\\?["'])?/g
+
+/** Every rule needs one of these somewhere in the text; a text without any is done after one search. */
+export const MARK =
+  /PRIVATE KEY|A(?:KIA|SIA|BIA|CCA)|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox|xapp|sk-|[sr]k_|whsec|AIza|ya29|npm_|pypi-|dckr_|hf_|SG\.|hvs\.|dop_v1|eyJ|hooks\.slack|:\/\/|authorization|x-registry-auth|x-api-key|bearer|basic|cookie|password|passwd|token|secret|-key/i

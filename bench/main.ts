@@ -1,0 +1,34 @@
+/**
+ * `npm run bench`: every performance claim, as ratios within this run. Uses the engine in SKILLGATE_TEST_DOCKER and
+ * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given.
+ */
+import { cpus } from 'node:os'
+import { ensurePackages, startDocker } from '../scripts/engine.js'
+import { benchOverhead } from './overhead.js'
+import { benchReadActions } from './read-actions.js'
+import { benchRun } from './run.js'
+
+const parts = process.argv.slice(2)
+const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
+if (wanted('overhead')) await benchOverhead()
+if (wanted('read') || wanted('run')) {
+  const engine = await engineForBench()
+  try {
+    if (wanted('read')) await benchReadActions(engine.host, engine.image, 200)
+    if (wanted('run')) await benchRun(engine.host, engine.image, 30)
+  } finally {
+    await engine.stop()
+  }
+}
+
+async function engineForBench(): Promise<{ host: string; image: string; stop(): Promise<void> }> {
+  const { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image } = process.env
+  if (host !== undefined && image !== undefined) return { host, image, stop: async () => {} }
+  const { ready, reason } = ensurePackages({ install: true, kinds: ['docker'] })
+  if (ready.includes('docker')) return startDocker()
+  throw new Error(
+    `${reason}. Set SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE to an engine and a busybox image by digest.`,
+  )
+}
