@@ -1,0 +1,116 @@
+/**
+ * `npm test`: finds the tests, builds what they need, brings throwaway engines up for the live parts, runs everything
+ * with the Node that runs this and takes the engines down again.
+ *
+ * `npm test -- policy` runs the files whose path contains "policy"; arguments that start with a dash go to node.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { type Engine, engineEnvironment, ensurePackages, startDocker, startPodman } from './engine.js'
+import { changedAt, findFiles } from './file-search.js'
+import { progress } from './progress.js'
+import { exitCode, runTool, startNode } from './tool-run.js'
+
+const PLACES: readonly [directory: string, pattern: RegExp][] = [
+  ['src', /\/__tests__\/[^/]+\.test\.ts$/],
+  ['__tests__', /^__tests__\/[^/]+\.test\.ts$/],
+  ['skills', /\/__tests__\/[^/]+\.test\.js$/],
+  ['scripts', /\/__tests__\/[^/]+\.test\.ts$/],
+]
+// The live tests wait for containers more than they compute; more than two at once only slow each other down.
+const CONCURRENCY = 2
+const TEST_TIMEOUT_MS = 180_000
+
+const mustBeLive = process.env.REQUIRE_LIVE === '1'
+const engines: Engine[] = []
+let runner: ChildProcess | undefined
+let stoppedBy: NodeJS.Signals | undefined
+
+function selectFiles(words: readonly string[]): string[] {
+  const all = PLACES.flatMap(([directory, pattern]) => findFiles(directory, (path) => pattern.test(path)))
+  const selected = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+  if (selected.length === 0) {
+    throw new Error(
+      `no test file ${words.length > 0 ? `has ${words.join(' or ')} in its path` : 'found'}; nothing was run`,
+    )
+  }
+  return selected
+}
+
+async function buildIfStale(): Promise<void> {
+  const isSource = (path: string) => /\.ts$/.test(path) && !path.includes('/__tests__/')
+  const sources = ['src', 'skills'].flatMap((directory) => findFiles(directory, isSource))
+  const newest = Math.max(...[...sources, 'tsup.config.ts', 'package.json'].map(changedAt))
+  if (changedAt('dist/index.js') >= newest && changedAt('dist/index.d.ts') >= newest) return
+  progress('building dist, which is missing or older than the sources')
+  await runTool('tsup')
+}
+
+/** Where the live tests find their engines: those that are given, and throwaway ones for those that are not. */
+async function liveEnvironment(): Promise<Record<string, string>> {
+  const wanted = (['docker', 'podman'] as const).filter((kind) => {
+    const name = `SKILLGATE_TEST_${kind.toUpperCase()}`
+    if (process.env[name]) progress(`${kind}: using ${name}=${process.env[name]}`)
+    return !process.env[name]
+  })
+  if (wanted.length === 0) return {}
+  const install = mustBeLive || Boolean(process.env.CI)
+  const { ready, reason } = ensurePackages({ install, kinds: wanted })
+  const missing = wanted.filter((kind) => !ready.includes(kind))
+  if (missing.length > 0) {
+    if (mustBeLive) throw new Error(`REQUIRE_LIVE=1, but there is no ${missing.join(' and no ')} engine: ${reason}`)
+    progress(`SKIPPING the live tests on ${missing.join(' and ')}: ${reason}`)
+    progress('(REQUIRE_LIVE=1 installs what is missing, SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE name an engine)')
+  }
+  const starts = ready.map(async (kind) => {
+    const engine = await (kind === 'docker' ? startDocker : startPodman)()
+    engines.push(engine)
+    return engineEnvironment(kind, engine)
+  })
+  const results = await Promise.allSettled(starts)
+  const failed = results.filter((result) => result.status === 'rejected')
+  for (const { reason } of failed) {
+    if (mustBeLive) throw reason
+    progress(`SKIPPING the live tests of an engine that does not start: ${reason}`)
+  }
+  return Object.assign({}, ...results.map((result) => (result.status === 'fulfilled' ? result.value : {})))
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const wantedNode = process.env.SKILLGATE_EXPECT_NODE
+  progress(`testing on Node ${process.version}`)
+  if (wantedNode && !process.version.startsWith(`v${wantedNode}.`)) {
+    throw new Error(`Node ${wantedNode} was to run the tests, but this is ${process.version}`)
+  }
+  const files = selectFiles(args.filter((arg) => !arg.startsWith('-')))
+  await buildIfStale()
+  const env = { ...process.env, ...(await liveEnvironment()) }
+  if (stoppedBy) return 1
+  progress(`running ${files.length} test files`)
+  const options = [`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`, '--test-reporter=spec']
+  const flags = args.filter((arg) => arg.startsWith('-'))
+  runner = startNode(['--import', 'tsx', '--test', ...options, ...flags, ...files], env)
+  return exitCode(runner)
+}
+
+async function main(): Promise<number> {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      stoppedBy = name
+      progress(`stopping: ${name}`)
+      runner?.kill('SIGTERM')
+    })
+  }
+  try {
+    return await run(process.argv.slice(2))
+  } finally {
+    await Promise.all(engines.map((engine) => engine.stop()))
+  }
+}
+
+main().then(
+  (code) => process.exit(stoppedBy ? 1 : code),
+  (error: Error) => {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  },
+)
