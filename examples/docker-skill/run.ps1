@@ -14,10 +14,8 @@ $Headers = @{ Authorization = "Bearer $AdminToken" }
 
 function Invoke-Gate([string]$Method, [string]$Path, $Body = $null) {
     $Request = @{ Method = $Method; Uri = "$BaseUrl/v1$Path"; Headers = $Headers }
-    if ($null -ne $Body) {
-        $Request.ContentType = 'application/json'
-        $Request.Body = ConvertTo-Json -InputObject $Body -Depth 10
-    }
+    if ($Method -ne 'Get') { $Request.ContentType = 'application/json' }
+    if ($null -ne $Body) { $Request.Body = ConvertTo-Json -InputObject $Body -Depth 10 }
     Invoke-RestMethod @Request
 }
 
