@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+/** The command line: `skillgate serve` puts a gate with the Docker skills behind HTTP. Here the parts are composed. */
+import { parseArgs } from 'node:util'
+import { dockerApi } from '../skills/docker-api/handler.js'
+import { dockerRun } from '../skills/docker-run/handler.js'
+import { isFailure } from './core/failure.js'
+import { createGate } from './core/gate.js'
+import type { Logger } from './core/provider.js'
+import { createDockerProvider, type DockerProvider } from './docker/index.js'
+import { isLoopback } from './http/guard.js'
+import { createHttpApp, startServer } from './http/index.js'
+import { parseSettings, type ServeSettings } from './http/settings.js'
+import { VERSION } from './http/version.js'
+import { createRedactor, type Redactor } from './redaction/index.js'
+import { createMemoryStore } from './stores/memory.js'
+
+const HELP = `skillgate ${VERSION}: run an agent's tool calls under a deny-by-default policy
+
+Usage:
+  skillgate serve      start the HTTP server
+  skillgate --version
+  skillgate --help
+
+Environment of serve:
+  ADMIN_TOKEN      required: what callers bring as "Authorization: Bearer ..."; 16 characters or more unless HOST is loopback
+  HOST             address to listen on (127.0.0.1)
+  PORT             port to listen on (8090); 0 takes a free one
+  ALLOWED_HOSTS    names beside loopback that callers may address this server by, separated by commas
+  CORS_ORIGINS     origins whose pages may call, separated by commas
+  DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
+`
+
+const USAGE_ERROR = 2
+const ENGINE_CHECK_MS = 3_000
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  })
+  if (values.help) process.stdout.write(HELP)
+  else if (values.version) process.stdout.write(`${VERSION}\n`)
+  else if (positionals.length === 1 && positionals[0] === 'serve') await serve(parseSettings(process.env))
+  else throw new UsageError(positionals.length === 0 ? 'Say what to do.' : `Unknown command: ${positionals.join(' ')}`)
+}
+
+async function serve({ adminToken, host, port, allowedHosts, corsOrigins }: ServeSettings): Promise<void> {
+  const logger = createLineLogger(createRedactor({ registered: [adminToken] }))
+  const provider = createDockerProvider({ env: process.env, logger })
+  const gate = createGate({
+    skills: [dockerApi, dockerRun],
+    store: createMemoryStore(),
+    providerClient: provider,
+    secrets: [adminToken].filter((secret) => secret.length >= 8),
+    logger,
+  })
+  const app = createHttpApp({ gate, adminToken, allowedHosts, corsOrigins, logger })
+  const server = await startServer({ app, host, port, logger, replaceGlobals: true })
+
+  let stopping = false
+  const stop = async (): Promise<void> => {
+    if (stopping) process.exit(1)
+    stopping = true
+    try {
+      await server.close()
+      await gate.close()
+      await provider.close()
+      process.exit(0)
+    } catch (error) {
+      logger.error('The shutdown went wrong.', { cause: error })
+      process.exit(1)
+    }
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+
+  process.stdout.write(`skillgate listening on ${server.url}\n`)
+  if (!isLoopback(host.toLowerCase()) && allowedHosts.length === 0) {
+    logger.warn('Callers from other machines are refused: ALLOWED_HOSTS names no host that they may address.', { host })
+  }
+  await checkEngine(provider, logger, () => stopping)
+}
+
+async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
+  try {
+    await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
+  } catch (error) {
+    if (stopping()) return
+    const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
+    logger.warn(
+      'No container engine can be used, so tools will fail; everything else works. Start the engine or set DOCKER_HOST; no restart is needed for the same address.',
+      { reason },
+    )
+  }
+}
+
+/** One line of JSON for each entry, on standard error. */
+function createLineLogger(redactor: Redactor): Logger {
+  const write = (level: string, message: string, fields: Record<string, unknown> = {}): void => {
+    const plain = Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? told(value) : value])
+    const entry = redactor.value({ time: new Date(), level, message, ...Object.fromEntries(plain) })
+    process.stderr.write(`${JSON.stringify(entry)}\n`)
+  }
+  return {
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+  }
+}
+
+const told = ({ stack, message, cause }: Error): Record<string, unknown> => ({
+  error: stack ?? message,
+  ...(cause instanceof Error && { cause: told(cause) }),
+})
+
+class UsageError extends Error {}
+
+main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
+  const isUsage = error instanceof UsageError || error.code?.startsWith('ERR_PARSE_ARGS')
+  if (isUsage) process.stderr.write(`skillgate: ${error.message}\n\n${HELP}`)
+  else if (error.code === 'EADDRINUSE') {
+    process.stderr.write(`skillgate: ${error.message}. Set PORT to another one, or 0 for a free one.\n`)
+  } else process.stderr.write(`skillgate: ${error.message}\n`)
+  process.exit(isUsage || isFailure(error) ? USAGE_ERROR : 1)
+})

@@ -1,0 +1,67 @@
+/** The environment of `skillgate serve`, parsed strictly: nonsense refuses to start, with the reason. */
+import { isIPv6 } from 'node:net'
+import { describe, Failure } from '../core/failure.js'
+import { isLoopback } from './guard.js'
+
+export interface ServeSettings {
+  adminToken: string
+  host: string
+  port: number
+  allowedHosts: string[]
+  corsOrigins: string[]
+}
+
+const DEFAULT_HOST = '127.0.0.1'
+const DEFAULT_PORT = '8090'
+const MIN_TOKEN = 16
+/** What a later version keeps its log in: to start without would lose what somebody expects to be kept. */
+const DURABLE = ['DATA_DIR', 'DATABASE_URL']
+
+/** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
+  for (const name of DURABLE) {
+    if (env[name]) throw refused(name, 'is set, but this version keeps its log in memory only. Unset it to start')
+  }
+  const host = parseListenHost(env.HOST || DEFAULT_HOST)
+  return {
+    adminToken: parseToken(env.ADMIN_TOKEN ?? '', host),
+    host,
+    port: parsePort(env.PORT || DEFAULT_PORT),
+    allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
+    corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
+  }
+}
+
+function parseListenHost(text: string): string {
+  if (isIPv6(text) || /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) return text
+  throw refused('HOST', `${describe(text)} is no address. Set it to an address or name of this machine, without a port`)
+}
+
+function parseToken(token: string, host: string): string {
+  if (token === '') throw refused('ADMIN_TOKEN', 'is not set. Set it to a long random text, e.g. openssl rand -hex 32')
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw refused('ADMIN_TOKEN', 'holds blanks or characters that are not ASCII. Use visible ASCII characters only')
+  }
+  if (token.length < MIN_TOKEN && !isLoopback(host.toLowerCase())) {
+    throw refused(
+      'ADMIN_TOKEN',
+      `has ${token.length} characters; at least ${MIN_TOKEN} are needed to listen on ${host}. Set a longer one, or HOST=${DEFAULT_HOST}`,
+    )
+  }
+  return token
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw refused('PORT', `${describe(text)} is no port. Set a number from 1 to 65535, or 0 for a free one`)
+}
+
+function parseList(name: string, text = ''): string[] {
+  const entries = text.split(',').map((entry) => entry.trim())
+  if (text.trim() === '') return []
+  if (entries.every((entry) => entry !== '')) return entries
+  throw refused(name, `${describe(text)} has an empty entry. Separate entries by single commas`)
+}
+
+const refused = (name: string, problem: string): Failure =>
+  new Failure('INVALID_INPUT', `${name} ${problem}.`, { details: { field: name } })
