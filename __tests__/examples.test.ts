@@ -42,7 +42,7 @@ test('examples/embed runs one allowed and one denied call with a client and a ke
   const { code, out } = await runNode(['--import', './examples/embed/fleet.mjs', 'examples/embed/embed.mjs'])
   assert.equal(code, 0, out)
   assert.match(out, /Containers \(1 results, all=true\)\n\n1\. web-1 \[running\]/)
-  assert.match(out, /policy_eval deny No override allows docker-api\.stop_container/)
+  assert.match(out, /policy_eval denied No override allows docker-api\.stop_container/)
   assert.match(out, /log intact: true/)
   assert.doesNotMatch(out, /fleet-key/)
 })

@@ -74,7 +74,8 @@ type Checked<K extends string, T> = ({ valid: true } & Record<K, T>) | { valid: 
 
 const check = <K extends string, T>(schema: z.ZodType<T>, name: string, key: K) => {
   return (value?: unknown): Checked<K, T> => {
-    const parsed = schema.safeParse(value === null ? undefined : value)
+    // Every right value is a primitive, and a hostile object could make even looking at it throw.
+    const parsed = schema.safeParse(value === null ? undefined : typeof value === 'object' ? {} : value)
     if (parsed.success) return { valid: true, [key]: parsed.data } as Checked<K, T>
     const problem =
       value == null ? 'is missing' : `is not valid: ${parsed.error.issues[0]?.message}, got ${describe(value)}`

@@ -3,22 +3,28 @@ import { z } from 'zod'
 import { Failure } from '../../src/core/failure.js'
 import { parsePinnedImage } from '../../src/core/image.js'
 
+export const MAX_IMAGES = 256
+export const MAX_MOUNT_ROOTS = 32
+export const MAX_ENV_NAMES = 256
 const MIB = 1024 * 1024
 const NO_NUL = /^[^\0]*$/
 
 /** A pinned reference in normal form; the parser's own words are the error. */
-export const Image = z.string().transform((value, context) => {
-  try {
-    return parsePinnedImage(value).reference
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    context.addIssue({
-      code: 'custom',
-      message: error.message.replace(/^image .*? is not usable: /, '').replace(/\. Send .*/, ''),
-    })
-    return z.NEVER
-  }
-})
+export const Image = z
+  .string()
+  .transform((value, context) => {
+    try {
+      return parsePinnedImage(value).reference
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      context.addIssue({
+        code: 'custom',
+        message: error.message.replace(/^image .*? is not usable: /, '').replace(/\. Send .*/, ''),
+      })
+      return z.NEVER
+    }
+  })
+  .pipe(z.string()) // a transform alone has no JSON Schema
 
 const Word = z
   .string()
@@ -84,12 +90,12 @@ export const RunInput = z.strictObject({
 export type RunInput = z.infer<typeof RunInput>
 
 export const Constraints = z.strictObject({
-  images: z.array(Image).max(256).default([]).describe('Pinned images that may run; none when empty'),
+  images: z.array(Image).max(MAX_IMAGES).default([]).describe('Pinned images that may run; none when empty'),
   network_allowed: z.boolean().default(false).describe('Whether params may ask for the network'),
   mounts_allowed: z.boolean().default(false).describe('Whether params may mount; sources must lie under mount_roots'),
   mount_roots: z
     .array(AbsolutePath)
-    .max(32)
+    .max(MAX_MOUNT_ROOTS)
     .default([])
     .describe('Host directories under which mount sources must lie'),
   cmd_allowed: z.boolean().default(true).describe('Whether params may set cmd'),
@@ -98,7 +104,7 @@ export const Constraints = z.strictObject({
   entrypoint: Words.optional().describe('The one entrypoint allowed'),
   env: z
     .array(EnvName)
-    .max(256)
+    .max(MAX_ENV_NAMES)
     .optional()
     .describe('The environment variables allowed; when absent, all but loader and proxy variables'),
   max_memory_mb: z.int().min(6).max(4096).optional().describe('The most memory_mb allowed'),

@@ -1,6 +1,6 @@
 /** What a policy's constraints have against a docker.run call, seen from its params alone. */
 import type { Objection } from '../../src/core/skill.js'
-import type { Constraints, RunInput } from './input.js'
+import { type Constraints, MAX_ENV_NAMES, MAX_IMAGES, MAX_MOUNT_ROOTS, type RunInput } from './input.js'
 
 /** Variables that load code into, or reroute the traffic of, whatever program runs. Allowed only by name. */
 const LOADER_OR_PROXY =
@@ -21,7 +21,10 @@ export const direct = (input: RunInput, defaults: Constraints): Constraints => (
 const CHECKS: readonly Check[] = [
   ({ image }, { images }) => {
     if (images.includes(image)) return undefined
-    return { reason: `image ${image} is not in the policy's images`, fix: { images: [...images, image] } }
+    return {
+      reason: `image ${image} is not in the policy's images`,
+      fix: { images: extended(images, [image], MAX_IMAGES) },
+    }
   },
 
   ({ network }, { network_allowed }) => {
@@ -36,8 +39,8 @@ const CHECKS: readonly Check[] = [
     const reason = mounts_allowed
       ? `mount source ${outside?.source} lies outside the policy's mount_roots`
       : 'mounts are not allowed by the policy'
-    const roots =
-      outside === undefined ? mount_roots : [...new Set([...mount_roots, ...mounts.map(({ source }) => source)])]
+    const sources = mounts.map(({ source }) => source)
+    const roots = outside === undefined ? mount_roots : extended(mount_roots, sources, MAX_MOUNT_ROOTS)
     return { reason, fix: { mounts_allowed: true, mount_roots: roots } }
   },
 
@@ -53,7 +56,7 @@ const CHECKS: readonly Check[] = [
     if (refused === undefined) return undefined
     return {
       reason: `env ${refused} is not allowed by the policy`,
-      fix: { env: [...new Set([...(allowed ?? []), ...names])] },
+      fix: { env: extended(allowed ?? [], names, MAX_ENV_NAMES) },
     }
   },
 
@@ -61,6 +64,12 @@ const CHECKS: readonly Check[] = [
   atMost('cpus', 'max_cpus'),
   atMost('timeout_ms', 'max_timeout_ms'),
 ]
+
+/** The list with what is missing, or when that is more than a list may hold, what is missing alone. */
+function extended(list: readonly string[], missing: readonly string[], most: number): string[] {
+  const both = [...new Set([...list, ...missing])]
+  return both.length > most ? [...new Set(missing)] : both
+}
 
 function fixedWords(
   field: 'cmd' | 'entrypoint',

@@ -43,7 +43,9 @@ export async function readAudit(
 function parseTime(field: string, value: string): string {
   const isTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/.test(value)
   const time = new Date(isTime ? value : Number.NaN)
-  if (!Number.isNaN(time.getTime())) return time.toISOString()
+  // Times are compared as texts, and outside the years 0000-9999 a text has another form.
+  const text = Number.isNaN(time.getTime()) ? '' : time.toISOString()
+  if (text.length === 24) return text
   throw new Failure(
     'INVALID_INPUT',
     `${field} ${describe(value)} is not a time. Send RFC 3339, e.g. 2026-01-31T12:00:00Z.`,

@@ -70,7 +70,11 @@ export function createBroker({
   const allowed = new WeakMap<Call, { tool: Tool; constraints: unknown }>()
 
   function judge(policy: Policy, { tool: name, params }: Intent): Judgement {
-    const refuse = (code: 'UNKNOWN_TOOL' | 'INVALID_INPUT', reason: string, field?: unknown): Judgement => ({
+    const refuse = (
+      code: 'UNKNOWN_TOOL' | 'INVALID_INPUT' | 'INTERNAL',
+      reason: string,
+      field?: unknown,
+    ): Judgement => ({
       decision: {
         decision: 'deny',
         code,
@@ -84,13 +88,16 @@ export function createBroker({
     const tool = tools.get(name)
     if (tool === undefined) return refuse('UNKNOWN_TOOL', `No installed skill has a tool ${JSON.stringify(name)}.`)
     let input: DataObject
+    let verdict: ReturnType<typeof evaluate>
     try {
       input = tool.parse(withoutAction(params, tool))
+      verdict = evaluate(policy, tool, input)
     } catch (error) {
-      if (!isFailure(error)) throw error
-      return refuse('INVALID_INPUT', error.message, error.details?.field)
+      if (isFailure(error)) return refuse('INVALID_INPUT', error.message, error.details?.field)
+      logger?.error(`${name} failed to judge a call, which is denied.`, { error })
+      return refuse('INTERNAL', `${name} could not judge this call, so it is denied.`)
     }
-    const { decision, constraints } = evaluate(policy, tool, input)
+    const { decision, constraints } = verdict
     const judged: Judgement = { decision, params: input, params_hash: sha256(canonical(input as Data)) }
     if (decision.decision !== 'allow') return judged
     const call: Call = Object.freeze({ tool: name, input })

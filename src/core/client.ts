@@ -72,8 +72,7 @@ function fromProviderError(error: unknown, system: string): Failure {
   const status = [ownStatus, statusCode].find(
     (value) => Number.isInteger(value) && Number(value) >= 100 && Number(value) <= 599,
   ) as number | undefined
-  const said =
-    typeof message === 'string' && message !== '' ? message.slice(0, 2_000) : 'the provider failed without saying why'
+  const said = typeof message === 'string' && message !== '' ? message : 'the provider failed without saying why'
   return new Failure('UPSTREAM_ERROR', `${system} API error: ${said}`, {
     retriable: isRetriableStatus(status),
     details: status === undefined ? undefined : { status },

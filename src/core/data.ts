@@ -1,6 +1,6 @@
 /** Plain JSON data: copied out of whatever a caller handed over, frozen, and written in one canonical form. */
 import { createHash } from 'node:crypto'
-import { describe, Failure } from './failure.js'
+import { describe, Failure, isFailure } from './failure.js'
 
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data }
 export type DataObject = { readonly [key: string]: Data }
@@ -14,10 +14,10 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
  * read here even if the caller's object changes. `undefined` members are dropped, strings become well-formed Unicode.
  * Throws INVALID_INPUT naming the path for anything that is not JSON, nested deeper than 32, or keyed `__proto__`.
  */
-export function parseData(value: unknown, name = 'value'): Data {
+export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALUES } = {}): Data {
   let values = 0
   const copy = (item: unknown, path: string, depth: number): Data => {
-    if (++values > MAX_VALUES) throw refusal(path, `holds more than ${MAX_VALUES} values`)
+    if (++values > maxValues) throw refusal(path, `holds more than ${maxValues} values`)
     if (item === null || typeof item === 'boolean') return item
     if (typeof item === 'string') return item.toWellFormed()
     if (typeof item === 'number') {
@@ -27,9 +27,10 @@ export function parseData(value: unknown, name = 'value'): Data {
     if (typeof item !== 'object') throw refusal(path, `is ${describe(item)}, which is not JSON`)
     if (depth >= MAX_DEPTH) throw refusal(path, `is nested deeper than ${MAX_DEPTH} levels`)
     if (Array.isArray(item)) {
-      if (item.length > MAX_VALUES) throw refusal(path, `holds more than ${MAX_VALUES} values`)
+      const { length } = item
+      if (length > maxValues) throw refusal(path, `holds more than ${maxValues} values`)
       const list: Data[] = []
-      for (let index = 0; index < item.length; index++) list.push(copy(item[index], `${path}[${index}]`, depth + 1))
+      for (let index = 0; index < length; index++) list.push(copy(item[index], `${path}[${index}]`, depth + 1))
       return Object.freeze(list)
     }
     const prototype = Object.getPrototypeOf(item)
@@ -47,8 +48,9 @@ export function parseData(value: unknown, name = 'value'): Data {
   try {
     return copy(value, name, 0)
   } catch (error) {
-    if (error instanceof Failure) throw error
+    if (isFailure(error)) throw error
     throw new Failure('INVALID_INPUT', `${name} could not be read as plain JSON data. Send plain objects only.`, {
+      details: { field: name },
       cause: error,
     })
   }
@@ -56,12 +58,9 @@ export function parseData(value: unknown, name = 'value'): Data {
 
 /** As {@link parseData}, for a value that must be an object. */
 export function parseObject(value: unknown, name: string): DataObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Failure('INVALID_INPUT', `${name} must be an object, got ${describe(value)}.`, {
-      details: { field: name },
-    })
-  }
-  return parseData(value, name) as DataObject
+  const data = typeof value === 'object' && value !== null ? parseData(value, name) : undefined
+  if (data !== undefined && !Array.isArray(data)) return data as DataObject
+  throw new Failure('INVALID_INPUT', `${name} must be an object, got ${describe(value)}.`, { details: { field: name } })
 }
 
 function refusal(path: string, problem: string): Failure {

@@ -18,6 +18,7 @@ export type EventType = (typeof EVENT_TYPES)[number]
 /** The chain that registrations live in. */
 export const REGISTRY = 'registry'
 export const GENESIS_HASH = '0'.repeat(64)
+const MAX_EVENT_VALUES = 200_000
 
 /** One entry of a session's log. `seq` counts from 1 without gaps; `ts` is RFC 3339 UTC and never decides order. */
 export interface Event {
@@ -80,7 +81,8 @@ export function seal(
       session_id: sessionId,
       ...(run_id !== undefined && { run_id }),
       type,
-      data: parseData(data, 'event data') as DataObject,
+      // An event wraps what was accepted under parseData's own limit, and adds values to it.
+      data: parseData(data, 'event data', { maxValues: MAX_EVENT_VALUES }) as DataObject,
       prev_hash: hash,
     }
     const body = canonical(event as unknown as Data)
@@ -90,9 +92,20 @@ export function seal(
   })
 }
 
-/** The event as a reader sees it: exactly what was hashed, and the hash. */
-export function readEvent({ body, hash }: StoredEvent): Event {
-  return { ...(JSON.parse(body) as Omit<Event, 'hash'>), hash }
+/** The event as a reader sees it: exactly what was hashed, and the hash. Without data when the store spoiled its body. */
+export function readEvent({ body, hash, session_id, seq, event_id, ts, run_id, type, prev_hash }: StoredEvent): Event {
+  const event = parseBody(body)
+  if (event !== undefined) return { ...event, hash }
+  return { v: 1, seq, event_id, ts, session_id, ...(run_id !== null && { run_id }), type, data: {}, prev_hash, hash }
+}
+
+function parseBody(body: string): Omit<Event, 'hash'> | undefined {
+  try {
+    const event = JSON.parse(body) as Omit<Event, 'hash'> | null
+    return typeof event?.data === 'object' && event.data !== null ? event : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** A check for the events of one chain in order, beginning after `head`: false for the first that is not intact. */
@@ -109,19 +122,15 @@ export function createVerifier(head: Head | undefined): (event: StoredEvent) => 
 function isIntact(stored: StoredEvent, seq: number, prevHash: string): boolean {
   if (stored.seq !== seq || stored.prev_hash !== prevHash) return false
   if (sha256(stored.prev_hash, stored.body) !== stored.hash) return false
-  try {
-    const event = JSON.parse(stored.body) as Event
-    // What is searched for must be what was hashed, or an event could be hidden from queries without breaking the chain.
-    return (
-      event.seq === stored.seq &&
-      event.prev_hash === stored.prev_hash &&
-      event.session_id === stored.session_id &&
-      (event.run_id ?? null) === stored.run_id &&
-      event.type === stored.type &&
-      event.ts === stored.ts &&
-      event.event_id === stored.event_id
-    )
-  } catch {
-    return false
-  }
+  const event = parseBody(stored.body)
+  // What is searched for must be what was hashed, or an event could be hidden from queries without breaking the chain.
+  return (
+    event?.seq === stored.seq &&
+    event.prev_hash === stored.prev_hash &&
+    event.session_id === stored.session_id &&
+    (event.run_id ?? null) === stored.run_id &&
+    event.type === stored.type &&
+    event.ts === stored.ts &&
+    event.event_id === stored.event_id
+  )
 }

@@ -3,7 +3,7 @@ import type { Broker, Call, Intent, Judgement } from './broker.js'
 import { canonical, parseData, sha256 } from './data.js'
 import type { Draft } from './event.js'
 import { Failure } from './failure.js'
-import { capped, type Log } from './log.js'
+import type { Log } from './log.js'
 import type { Logger } from './provider.js'
 import type { RunReason, RunStatus } from './run.js'
 import type { SkillContext } from './tool.js'
@@ -17,6 +17,8 @@ interface ActiveRun {
   sessionId: string
   phase: 'queued' | 'running' | 'ended'
   controller: AbortController
+  /** Resolves when the cancelling of a queued run is in the log. */
+  cancelled?: Promise<void>
   /** Resolves when the run's end is in the log; rejects when the log could not be written. */
   done: Promise<void>
 }
@@ -38,6 +40,8 @@ export interface Executor {
   close(): Promise<void>
 }
 
+/** A decision as the status of its step. */
+const STEP_STATUS = { allow: 'allow', deny: 'denied', ask: 'pending' } as const
 const CANCELLED: Ending = { status: 'cancelled', reason: { code: 'ABORTED', message: 'The run was cancelled.' } }
 
 export function createExecutor({
@@ -71,7 +75,7 @@ export function createExecutor({
   }
 
   async function execute({ id, sessionId, intents, onOutput }: QueuedRun, entry: ActiveRun): Promise<void> {
-    if (entry.phase === 'ended') return
+    if (entry.phase === 'ended') return entry.cancelled
     entry.phase = 'running'
     const { signal } = entry.controller
     /** Events of what is over, written together with the next that must be durable before an effect. */
@@ -114,11 +118,8 @@ export function createExecutor({
     return log.write(sessionId, ({ policy }) => {
       const judgement = broker.judge(policy, intent)
       const { decision, params, params_hash, call } = judgement
-      const status = decision.decision === 'ask' ? 'pending' : decision.decision
-      const drafts = [
-        ...before,
-        decided(runId, step, { eval: { status, details: decision }, params: capped(params), params_hash }),
-      ]
+      const status = STEP_STATUS[decision.decision]
+      const drafts = [...before, decided(runId, step, { eval: { status, details: decision }, params, params_hash })]
       if (call !== undefined) drafts.push({ type: 'tool.started', run_id: runId, data: { ...step, params_hash } })
       return { drafts, result: judgement }
     })
@@ -139,7 +140,7 @@ export function createExecutor({
     try {
       const result = await broker.execute(call, options)
       const recorded = parseData(result)
-      const seen = { result: capped(recorded), result_hash: sha256(canonical(recorded)) }
+      const seen = { result: recorded, result_hash: sha256(canonical(recorded)) }
       const { metadata } = result
       if (metadata.success) return { draft: finished({ status: 'ok', ...seen }) }
       const { code, message } = metadata.error
@@ -160,10 +161,11 @@ export function createExecutor({
     run.controller.abort()
     if (!wasQueued) return
     run.phase = 'ended'
-    await log.write(run.sessionId, () => ({
+    run.cancelled = log.write(run.sessionId, () => ({
       drafts: [{ type: 'run.finished', run_id: runId, data: { ...CANCELLED } }],
       result: undefined,
     }))
+    await run.cancelled
     active.delete(runId)
   }
 

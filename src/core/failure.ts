@@ -1,6 +1,6 @@
 /** The one error class and the one table of error codes, with their HTTP status and whether a retry can help. */
 
-/** Every code skillgate answers with. No other file holds a status number. Source: docs/errors in docs/http-api.md. */
+/** Every code skillgate answers with. No other file holds a status number. Documented in docs/http-api.md, "Errors". */
 export const FAILURES = {
   INVALID_ACTION: { status: 400, retriable: false },
   INVALID_INPUT: { status: 400, retriable: false },
@@ -82,23 +82,30 @@ export class Failure extends Error {
 
 /** True for a Failure of this or of another copy of the package (a host may load two). */
 export function isFailure(error: unknown): error is Failure {
-  if (error instanceof Failure) return true
-  return (
-    error instanceof Error && error.name === 'Failure' && 'code' in error && Object.hasOwn(FAILURES, String(error.code))
-  )
+  try {
+    if (error instanceof Failure) return true
+    return (
+      error instanceof Error &&
+      error.name === 'Failure' &&
+      'code' in error &&
+      Object.hasOwn(FAILURES, String(error.code))
+    )
+  } catch {
+    // Anything can be thrown, a proxy with traps included.
+    return false
+  }
 }
 
 /** Says what an unexpected value is, short enough for a message: `"abc…" (string)`, `[7] (array)`. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
-  const kind = Array.isArray(value) ? 'array' : typeof value
-  if (kind === 'function' || kind === 'symbol') return `a ${kind}`
-  let text: string
   try {
-    text = kind === 'bigint' || kind === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+    const kind = Array.isArray(value) ? 'array' : typeof value
+    if (kind === 'function' || kind === 'symbol') return `a ${kind}`
+    const text = kind === 'bigint' || kind === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+    return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} (${kind})`
   } catch {
-    return `an ${kind} that is not JSON`
+    return 'an object that is not JSON'
   }
-  return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} (${kind})`
 }

@@ -1,17 +1,17 @@
 /** The gate: what a host embeds. Sessions with policies, messages with intents, runs, and the log of all of it. */
 import { randomUUID } from 'node:crypto'
-import { createRedactor } from '../redaction/index.js'
+import { createRedactor, type Redactor } from '../redaction/index.js'
 import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
 import { createBroker } from './broker.js'
-import { parseObject } from './data.js'
+import { canonical, type Data, parseObject } from './data.js'
 import { REGISTRY, readEvent } from './event.js'
 import { createExecutor } from './executor.js'
 import { Failure } from './failure.js'
-import { parseInput } from './input.js'
+import { parseInput, withoutNulls } from './input.js'
 import { available, createLog, existing, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
 import { type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
-import type { Logger, ProviderClient } from './provider.js'
+import { containLogger, type Logger, type ProviderClient } from './provider.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
 import { type AuditValidation, type Replay, replay, validateAll, validateChain } from './replay.js'
 import { foldRun, isEnded, type RunDocument } from './run.js'
@@ -131,16 +131,19 @@ export function createGate({
   providers,
   secrets = [],
   timeoutMs,
-  logger,
+  logger: hostLogger,
   now = () => new Date(),
   newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
 }: GateOptions): Gate {
   const redactor = createRedactor({ registered: secrets })
+  const logger = containLogger(hostLogger)
   const broker = createBroker({ skills, providerClient, gatewayClient, providers, redactor, logger, timeoutMs })
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
   const executor = createExecutor({ log, broker, logger })
   const registry = createRegistry({ store, log, now })
+  /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
+  const posting = new Set<Promise<unknown>>()
   let closed = false
 
   const assertOpen = (): void => {
@@ -172,6 +175,7 @@ export function createGate({
       return log.write(id, (state) => {
         existing(state, id)
         const policy = parsePolicy(document, state.policy.version + 1, tools)
+        assertLoggable(policy, redactor)
         return {
           drafts: [{ type: 'policy.replaced', data: { version: policy.version, policy: policy.document } }],
           result: effective(policy),
@@ -184,18 +188,22 @@ export function createGate({
       const { intents, ...rest } = parseMessage(message)
       const runId = newId('run')
       const message_id = newId('msg')
-      await log.write(id, (state) => {
-        existing(state, id)
-        const asked = intents.map(({ tool }) => ({ tool }))
-        return {
-          drafts: [
-            { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
-            { type: 'run.queued', run_id: runId, data: { intents: intents.length } },
-          ],
-          result: undefined,
-        }
-      })
-      executor.enqueue({ id: runId, sessionId: id, intents, onOutput })
+      const posted = log
+        .write(id, (state) => {
+          existing(state, id)
+          const asked = intents.map(({ tool }) => ({ tool }))
+          return {
+            drafts: [
+              { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
+              { type: 'run.queued', run_id: runId, data: { intents: intents.length } },
+            ],
+            result: undefined,
+          }
+        })
+        .then(() => executor.enqueue({ id: runId, sessionId: id, intents, onOutput }))
+        .finally(() => posting.delete(posted))
+      posting.add(posted)
+      await posted
       return runObject(runId, id)
     },
 
@@ -237,17 +245,18 @@ export function createGate({
         await executor.cancel(id)
         return read()
       },
-      replay: async () => replay(store, id, await eventsOf(id)),
+      replay: async () => available(replay(store, id, await eventsOf(id))),
     }
   }
 
   async function run(id: string): Promise<Run> {
-    const { session_id } = await runObject(id, '').read()
-    return runObject(id, session_id)
+    const runId = String(id)
+    const { session_id } = await runObject(runId, '').read()
+    return runObject(runId, session_id)
   }
 
   async function simulate(input: SimulateInput): Promise<Decision> {
-    const { session_id, policy: document, ...intent } = parseObject(input, 'simulation')
+    const { session_id, policy: document, ...intent } = withoutNulls(parseObject(input, 'simulation'))
     if (session_id !== undefined && document !== undefined) {
       throw new Failure('INVALID_INPUT', 'Send session_id or policy, not both.', { details: { field: 'policy' } })
     }
@@ -271,6 +280,7 @@ export function createGate({
 
   async function close(): Promise<void> {
     closed = true
+    await Promise.allSettled(posting)
     await executor.close()
     await store.close?.()
   }
@@ -283,7 +293,7 @@ export function createGate({
     },
     registeredSkills: (page = {}) => registry.list(page),
     createSession,
-    session: async (id) => sessionObject((await stateOf(id)).session?.id ?? id),
+    session: async (id) => sessionObject((await stateOf(String(id))).session?.id ?? String(id)),
     async sessions(page = {}) {
       const { items, next_cursor } = await readPage(
         store,
@@ -303,6 +313,19 @@ export function createGate({
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The policy in force is the one in the log, and the log holds no secrets: a policy must do without them. */
+function assertLoggable({ document }: Policy, redactor: Redactor): void {
+  const index = document.overrides.findIndex(
+    (override) => canonical(redactor.value(override) as Data) !== canonical(override as unknown as Data),
+  )
+  if (index < 0) return
+  throw new Failure(
+    'INVALID_INPUT',
+    `overrides[${index}] holds what looks like a secret, and policies are logged. Pass secrets in another way.`,
+    { details: { field: `overrides[${index}]` } },
+  )
 }
 
 function toMessage(event: PositionedEvent): MessageDocument {

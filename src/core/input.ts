@@ -1,20 +1,16 @@
 /** Reads unknown input against a zod schema: typed and frozen data, or one error that names the field and what to send. */
 import { z } from 'zod'
 import { type DataObject, parseObject } from './data.js'
-import { describe, Failure, type FailureCode } from './failure.js'
+import { describe, Failure } from './failure.js'
 
 export type JsonSchema = Record<string, unknown>
 
-/** Parses an object; `null` members count as absent. Throws INVALID_INPUT (or `code`) naming the first bad field. */
-export function parseInput<T>(schema: z.ZodType<T>, value: unknown, name: string, code?: FailureCode): T {
-  return parseFields(schema, withoutNulls(parseObject(value, name)), name, code)
-}
-
-/** As {@link parseInput}, for data that {@link parseObject} has copied and frozen already. */
-export function parseFields<T>(schema: z.ZodType<T>, data: DataObject, name: string, code?: FailureCode): T {
-  const parsed = schema.safeParse(data)
+/** Parses an object into frozen data; `null` members count as absent. Throws INVALID_INPUT naming the first bad field. */
+export function parseInput<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const given = withoutNulls(parseObject(value, name))
+  const parsed = schema.safeParse(given)
   if (parsed.success) return deepFreeze(parsed.data)
-  throw explain(parsed.error.issues[0], data, schema, name, code)
+  throw explain(parsed.error.issues[0], given, schema, name)
 }
 
 /** A member that is `null` was left out by its sender: models write every field they know. */
@@ -39,34 +35,35 @@ export function toJsonSchema(schema: z.ZodType): JsonSchema {
   return json
 }
 
-function explain(
-  issue: z.core.$ZodIssue | undefined,
-  data: DataObject,
-  schema: z.ZodType,
-  name: string,
-  code: FailureCode = 'INVALID_INPUT',
-): Failure {
-  if (issue === undefined) return new Failure(code, `${name} is not valid.`)
+function explain(issue: z.core.$ZodIssue | undefined, data: DataObject, schema: z.ZodType, name: string): Failure {
+  if (issue === undefined) return new Failure('INVALID_INPUT', `${name} is not valid.`)
   const path = issue.path.map(String)
-  const field = fieldName(path) || name
+  // A record's key is the sender's own text, as long as it likes.
+  const shown = path.map(shorten)
+  const field = fieldName(shown) || name
   if (issue.code === 'unrecognized_keys') {
-    const unknown = issue.keys.map((key) => JSON.stringify(key.slice(0, 60))).join(', ')
+    const unknown = issue.keys
+      .slice(0, 5)
+      .map((key) => JSON.stringify(shorten(key)))
+      .join(', ')
     const within = path.length === 0 ? schema : undefined
     const known = within instanceof z.ZodObject ? Object.keys(within.shape) : []
     const hint = known.length > 0 ? ` Known fields: ${known.join(', ')}.` : ` Leave it out of ${field}.`
-    return new Failure(code, `Unknown field ${unknown}.${hint}`, {
-      details: { field: fieldName([...path, issue.keys[0]?.slice(0, 60) ?? '']) },
+    return new Failure('INVALID_INPUT', `Unknown field ${unknown}.${hint}`, {
+      details: { field: fieldName([...shown, shorten(issue.keys[0] ?? '')]) },
     })
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], data)
   const about = z.globalRegistry.get(memberOf(schema, path))?.description
-  const send = about === undefined ? '' : ` ${path.at(-1)}: ${about.replace(/\.?$/, '.')}`
+  const send = about === undefined ? '' : ` ${shown.at(-1)}: ${about.replace(/\.?$/, '.')}`
   const message =
     value === undefined
       ? `${field} is missing.${send}`
       : `${field} is not valid: ${problem(issue)}, got ${describe(value)}.${send}`
-  return new Failure(code, message, { details: { field } })
+  return new Failure('INVALID_INPUT', message, { details: { field } })
 }
+
+const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
 const problem = (issue: z.core.$ZodIssue): string =>
   issue.message

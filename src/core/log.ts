@@ -47,13 +47,17 @@ export function createLog({
   async function load(sessionId: string): Promise<SessionState> {
     const cached = cache.get(sessionId)
     if (cached !== undefined) return cached
-    const [head, created, policies] = await available(
+    // The head first: what another process appends after it makes our own append a conflict, never a stale judgement.
+    const head = await available(store.head(sessionId))
+    const [created, policies] = await available(
       Promise.all([
-        store.head(sessionId),
         store.query({ session_id: sessionId, types: ['session.created'], limit: 1 }),
         store.query({ session_id: sessionId, types: ['policy.replaced'], order: 'desc', limit: 1 }),
       ]),
     )
+    // A write may have finished meanwhile, and knows more than was read here.
+    const newer = cache.get(sessionId)
+    if (newer !== undefined) return newer
     const state: SessionState = { head, session: undefined, policy: EMPTY_POLICY }
     for (const event of [...created, ...policies]) fold(state, event)
     remember(sessionId, state)
@@ -93,7 +97,11 @@ export function createLog({
     for (let attempts = 1; ; attempts++) {
       const state = await load(sessionId)
       const { drafts, result } = decide(state)
-      const clean = drafts.map((draft) => ({ ...draft, data: redactor.value(draft.data) as Record<string, unknown> }))
+      // Redacted first and cut then: a cut through a secret would leave a part that no rule recognises.
+      const clean = drafts.map((draft) => ({
+        ...draft,
+        data: capped(redactor.value(draft.data) as DataObject) as Record<string, unknown>,
+      }))
       const events = seal(sessionId, state.head, clean, { now, newId })
       const last = events.at(-1)
       if (last === undefined) return result
@@ -147,14 +155,14 @@ export async function available<T>(work: Promise<T>): Promise<T> {
 const unavailable = (error: unknown): Failure =>
   isFailure(error)
     ? error
-    : new Failure('UNAVAILABLE', 'The log cannot be reached, so nothing was executed. Try again later.', {
+    : new Failure('UNAVAILABLE', 'The log cannot be reached, so nothing more is executed. Try again later.', {
         cause: error,
       })
 
 const MAX_LOGGED_STRING = 256 * 1024
 
 /** Long strings cut to their head and tail for the log; the full value's hash stands beside them. */
-export function capped(value: Data): Data {
+function capped(value: Data): Data {
   if (typeof value === 'string') {
     if (value.length <= MAX_LOGGED_STRING) return value
     const half = MAX_LOGGED_STRING / 2

@@ -1,8 +1,8 @@
 /** The session policy: a document of overrides over "deny", parsed against the installed tools, and its judgement. */
 import { z } from 'zod'
-import { type DataObject, parseObject } from './data.js'
+import type { DataObject } from './data.js'
 import { describe, Failure, type FailureCode, isFailure } from './failure.js'
-import { parseFields } from './input.js'
+import { parseInput } from './input.js'
 import type { Tool } from './tool.js'
 
 const Override = z.strictObject({
@@ -54,7 +54,7 @@ export const EMPTY_POLICY: Policy = { document: { overrides: [] }, version: 0, r
 
 /** Parses a policy document against the installed tools. Throws INVALID_INPUT naming the override and its field. */
 export function parsePolicy(value: unknown, version: number, tools: ReadonlyMap<string, Tool>): Policy {
-  const document = parseFields(PolicyDocument, parseObject(value, 'policy'), 'policy') as PolicyDocument
+  const document = parseInput(PolicyDocument, value, 'policy') as PolicyDocument
   const rules = document.overrides.map((override, index) => parseRule(override, index, tools))
   return { document, version, rules }
 }

@@ -42,3 +42,15 @@ export interface Logger {
   warn(message: string, fields?: Record<string, unknown>): void
   error(message: string, fields?: Record<string, unknown>): void
 }
+
+/** The host's logger with its own failures contained: a log line that cannot be written changes no result. */
+export function containLogger(logger: Logger | undefined): Logger {
+  const attempt =
+    (level: keyof Logger): Logger['error'] =>
+    (message, fields) => {
+      try {
+        logger?.[level](message, fields)
+      } catch {}
+    }
+  return { warn: attempt('warn'), error: attempt('error') }
+}

@@ -6,20 +6,24 @@ import type { SkillResult } from './tool.js'
 const MAX_TEXT_BYTES = 1024 * 1024
 const MAX_DATA_BYTES = 8 * 1024 * 1024
 const MAX_DATA_VALUES = 50_000
+const MAX_MESSAGE_LENGTH = 4_000
 
 export function successResult(
   { action, layer, text, data }: { action: string; layer: string; text: string; data: Record<string, unknown> },
   redactor: Redactor,
 ): SkillResult {
   const { result, truncated } = capText(redactor.text(text))
-  const clean = redactor.value(data) as Record<string, unknown>
-  assertSize(clean)
+  const clean = redactor.value(data)
+  if (typeof clean !== 'object')
+    throw new Failure('UPSTREAM_ERROR', 'The answer could not be read.', { retriable: false })
+  assertSize(clean as Record<string, unknown>)
   return { result, metadata: { ...clean, ...truncated, success: true, action, layer, timestamp: now() } }
 }
 
 export function failureResult(failure: Failure, action: string | undefined, redactor: Redactor): SkillResult {
   const { code, retriable, details, partial } = failure
-  const message = redactor.text(failure.message)
+  // Cut only what is redacted already: a cut through a secret would leave a part that no rule recognises.
+  const message = shorten(redactor.text(failure.message))
   const { result, truncated } = capText(`Error: ${message}${partial?.text ? `\n\n${redactor.text(partial.text)}` : ''}`)
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return {
@@ -39,6 +43,9 @@ export function failureResult(failure: Failure, action: string | undefined, reda
     },
   }
 }
+
+const shorten = (text: string): string =>
+  text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…`.toWellFormed() : text
 
 const now = (): string => new Date().toISOString()
 

@@ -13,7 +13,7 @@ export interface RunReason {
 }
 
 export type Step =
-  | { step_id: string; type: 'policy_eval'; status: 'allow' | 'deny' | 'pending'; tool: string; details: Decision }
+  | { step_id: string; type: 'policy_eval'; status: 'allow' | 'denied' | 'pending'; tool: string; details: Decision }
   | { step_id: string; type: 'policy_eval'; status: 'skipped'; tool: string; details: { reason: string } }
   | {
       step_id: string

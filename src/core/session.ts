@@ -1,8 +1,7 @@
 /** Sessions and their messages: what hosts send and what they read back. */
 import { z } from 'zod'
-import { type DataObject, parseObject } from './data.js'
-import { Failure } from './failure.js'
-import { parseFields, parseInput } from './input.js'
+import type { DataObject } from './data.js'
+import { parseInput } from './input.js'
 
 export const Metadata = z
   .record(z.string().max(1024), z.string().max(1024))
@@ -56,11 +55,5 @@ export const parseSessionInput = (value: unknown): z.output<typeof SessionInput>
   parseInput(SessionInput, value, 'session')
 
 /** A message with its intents, copied and frozen. Throws INVALID_INPUT for a malformed envelope; params are judged later. */
-export function parseMessage(value: unknown): ParsedMessage {
-  const data = parseObject(value, 'message')
-  const intents = data.intents
-  if (intents !== undefined && !Array.isArray(intents)) {
-    throw new Failure('INVALID_INPUT', 'intents must be a list of { tool, params }.', { details: { field: 'intents' } })
-  }
-  return parseFields(MessageInput, data, 'message') as ParsedMessage
-}
+export const parseMessage = (value: unknown): ParsedMessage =>
+  parseInput(MessageInput, value, 'message') as ParsedMessage

@@ -4,8 +4,9 @@ import { createRedactor, type Redactor } from '../redaction/index.js'
 import { ask, getClient, providerNotConfigured, resolveTimeout } from './client.js'
 import { type DataObject, parseObject } from './data.js'
 import { race } from './deadline.js'
-import { describe, Failure, type FailureCode, isFailure } from './failure.js'
-import { type JsonSchema, parseFields, toJsonSchema, withoutNulls } from './input.js'
+import { describe, FAILURES, Failure, type FailureCode, isFailure } from './failure.js'
+import { type JsonSchema, parseInput, toJsonSchema } from './input.js'
+import { containLogger, type Logger } from './provider.js'
 import { failureResult, successResult } from './result.js'
 import type { Objection, Risk, SkillContext, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
 
@@ -180,10 +181,10 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
 
   async function perform(input: DataObject, context: SkillContext): Promise<SkillResult> {
     let redactor: Redactor = plainRedactor
-    let logger: SkillContext['logger']
+    let logger = containLogger(undefined)
     try {
       redactor = context.redactor ?? plainRedactor
-      logger = context.logger
+      logger = containLogger(context.logger)
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
       const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
@@ -212,9 +213,9 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
   }
 
   /** One of the skill's documented codes, whatever went wrong. */
-  function settle(error: unknown, logger: SkillContext['logger']): Failure {
+  function settle(error: unknown, logger: Logger): Failure {
     const failure = isFailure(error) ? error : unprocessable(error, skill.system)
-    if (failure.cause !== undefined) logger?.error(`${name}: ${failure.message}`, { cause: failure.cause })
+    if (failure.cause !== undefined) logger.error(`${name}: ${failure.message}`, { cause: failure.cause })
     const { code, message, partial } = failure
     const stopped = code === 'TIMEOUT' || code === 'ABORTED'
     const details = { ...failure.details, ...(stopped && definition.risk !== 'read' && { in_progress: true }) }
@@ -223,7 +224,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     }
     if (code === 'ABORTED') return new Failure('TIMEOUT', message, { details, partial })
     return new Failure('UPSTREAM_ERROR', message, {
-      details: { status: failure.status, ...details },
+      details: { status: FAILURES[code].status, ...details },
       retriable: failure.retriable,
       partial,
     })
@@ -235,7 +236,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
         details: { field: 'constraints' },
       })
     }
-    return parseFields(constraintsSchema, parseObject(constraints, 'constraints'), 'constraints')
+    return parseInput(constraintsSchema, constraints, 'constraints')
   }
 
   return {
@@ -248,8 +249,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       input: schema(inputSchema),
       constraints: constraintsSchema === undefined ? null : schema(constraintsSchema),
     },
-    parse: (params) =>
-      parseFields(inputSchema as z.ZodType<DataObject>, withoutNulls(parseObject(params, 'params')), 'params'),
+    parse: (params) => parseInput(inputSchema as z.ZodType<DataObject>, params, 'params'),
     parseConstraints,
     judge: (input, constraints) => definition.judge?.(input, constraints),
     perform,

@@ -40,12 +40,11 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
     try {
       let output = input
       for (const value of known) output = output.replaceAll(value, REDACTED)
-      if (MARK.test(output)) {
-        for (const rule of RULES) {
-          output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
-        }
+      if (!MARK.test(output)) return output
+      for (const rule of RULES) {
+        output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
       }
-      return output.includes('=') || output.includes(':') ? redactAssignments(output) : output
+      return redactAssignments(output)
     } catch {
       return UNREADABLE
     }

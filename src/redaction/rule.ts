@@ -33,6 +33,6 @@ export const RULES: readonly RegExp[] = [
 export const ASSIGNMENT =
   /(?<![A-Za-z0-9_.-])((\b[A-Za-z_][A-Za-z0-9_.-]{1,100})(\\?["']?\s{0,4}[:=]\s{0,4}))(\\?["'])?/g
 
-/** Every rule needs one of these somewhere in the text; a text without any is done after one search. */
+/** Every rule and every secret name needs one of these somewhere in the text; a text without any is done after one search. */
 export const MARK =
-  /PRIVATE KEY|A(?:KIA|SIA|BIA|CCA)|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox|xapp|sk-|[sr]k_|whsec|AIza|ya29|npm_|pypi-|dckr_|hf_|SG\.|hvs\.|dop_v1|eyJ|hooks\.slack|:\/\/|authorization|x-registry-auth|x-api-key|bearer|basic|cookie|password|passwd|token|secret|-key/i
+  /PRIVATE KEY|A(?:KIA|SIA|BIA|CCA)|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox|xapp|sk-|[sr]k_|whsec|AIza|ya29|npm_|pypi-|dckr_|hf_|SG\.|hvs\.|dop_v1|eyJ|hooks\.slack|:\/\/|basic|pass|pwd|secret|token|key|credential|auth|cookie|bearer|jwt|otp|pat(?![a-z])/i
