@@ -16,7 +16,7 @@ if (wanted('overhead')) await benchOverhead()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {
-    if (wanted('read')) await benchReadActions(engine.host, engine.image, 200)
+    if (wanted('read')) await benchReadActions(engine.host, engine.image, 500)
     if (wanted('run')) await benchRun(engine.host, engine.image, 30)
   } finally {
     await engine.stop()

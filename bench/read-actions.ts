@@ -65,7 +65,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'dockerode', run: () => dockerode(docker) },
         { name: 'skillgate', run: () => act(action, params) },
       ]
-      const [undici, peer, ours] = await measure(contenders, rounds, 20)
+      const [undici, peer, ours] = await measure(contenders, rounds, 200)
       if (undici === undefined || peer === undefined || ours === undefined) continue
       rows.push([
         action,

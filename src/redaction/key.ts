@@ -25,7 +25,10 @@ const SECRET_WORDS = new Set([
   'pat',
   'jwt',
   'otp',
+  'sshpass',
 ])
+/** Names are also written without a break: PGPASSWORD, authtoken. */
+const SECRET_ENDING = /(?:password|passwd|passphrase|secret|token|apikey)$/
 const SECRET_PAIRS = new Set([
   'api key',
   'access key',
@@ -83,5 +86,8 @@ export function isSecretKey(key: string): boolean {
     .filter(Boolean)
   const last = words.at(-1)
   if (last === undefined || HARMLESS_ENDINGS.has(last)) return false
-  return words.some((word, index) => SECRET_WORDS.has(word) || SECRET_PAIRS.has(`${word} ${words[index + 1] ?? ''}`))
+  return words.some(
+    (word, index) =>
+      SECRET_WORDS.has(word) || SECRET_ENDING.test(word) || SECRET_PAIRS.has(`${word} ${words[index + 1] ?? ''}`),
+  )
 }

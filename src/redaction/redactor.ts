@@ -1,6 +1,6 @@
 /** One redactor for every text and every object that leaves: results, errors, log events, HTTP bodies. */
 import { isSecretKey } from './key.js'
-import { ASSIGNMENT, MARK, RULES } from './rule.js'
+import { ASSIGNMENT, isSuspect, RULES } from './rule.js'
 
 export const REDACTED = '[REDACTED]'
 const UNREADABLE = '[withheld: this text could not be checked for secrets]'
@@ -32,7 +32,8 @@ export interface Redactor {
  * ```
  */
 export function createRedactor({ registered = [] }: { registered?: readonly string[] } = {}): Redactor {
-  const known = registered.filter((value) => value.length >= MIN_REGISTERED).sort((a, b) => b.length - a.length)
+  const forms = registered.filter((value) => value.length >= MIN_REGISTERED).flatMap(writtenForms)
+  const known = [...new Set(forms)].sort((a, b) => b.length - a.length)
 
   const keys = new Map<string, { secret: boolean; shown: string }>()
 
@@ -40,7 +41,7 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
     try {
       let output = input
       for (const value of known) output = output.replaceAll(value, REDACTED)
-      if (!MARK.test(output)) return output
+      if (!isSuspect(output)) return output
       for (const rule of RULES) {
         output = output.replace(rule, (_match, kept) => (typeof kept === 'string' ? kept + REDACTED : REDACTED))
       }
@@ -107,6 +108,13 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
 
   return { text, value }
 }
+
+/** A secret as it is, as JSON and as a URL write it. */
+const writtenForms = (value: string): string[] => [
+  value,
+  JSON.stringify(value).slice(1, -1),
+  encodeURIComponent(value.toWellFormed()),
+]
 
 const isLeaf = (member: unknown): boolean => (typeof member === 'string' && member !== '') || typeof member === 'number'
 

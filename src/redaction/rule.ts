@@ -33,6 +33,17 @@ export const RULES: readonly RegExp[] = [
 export const ASSIGNMENT =
   /(?<![A-Za-z0-9_.-])((\b[A-Za-z_][A-Za-z0-9_.-]{1,100})(\\?["']?\s{0,4}[:=]\s{0,4}))(\\?["'])?/g
 
-/** Every rule and every secret name needs one of these somewhere in the text; a text without any is done after one search. */
-export const MARK =
-  /PRIVATE KEY|A(?:KIA|SIA|BIA|CCA)|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox|xapp|sk-|[sr]k_|whsec|AIza|ya29|npm_|pypi-|dckr_|hf_|SG\.|hvs\.|dop_v1|eyJ|hooks\.slack|:\/\/|basic|pass|pwd|secret|token|key|credential|auth|cookie|bearer|jwt|otp|pat(?![a-z])/i
+/**
+ * Every rule and every secret name needs one of these in the lower-cased text; a text without any is done after three
+ * searches. V8 searches plain words of one length class several times faster than all of them in one expression.
+ */
+const LONG_MARKS =
+  /private key|akia|asia|abia|acca|ghp_|gho_|ghu_|ghs_|ghr_|github_pat|glpat|glptt|glrt|gldt|glcbt|glft|glsoat|glagent|xapp|whsec|aiza|ya29|npm_|pypi-|dckr_|hvs\.|dop_v1|hooks\.slack|basic|pass|secret|token|credential|auth|cookie|bearer/
+const SHORT_MARKS = /xox|sk-|sk_|rk_|hf_|sg\.|eyj|:\/\/|pwd|key|jwt|otp/
+const PAT = /pat(?!h|tern|ch)/
+
+/** False when no rule and no assignment can apply. */
+export function isSuspect(text: string): boolean {
+  const lower = text.toLowerCase()
+  return LONG_MARKS.test(lower) || SHORT_MARKS.test(lower) || PAT.test(lower)
+}

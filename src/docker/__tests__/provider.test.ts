@@ -1,0 +1,31 @@
+/** The Docker provider against the provider suite: on the fake always, on real engines where there are any. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createFakeEngine, testProvider } from '../../testing/index.js'
+import { openFixture } from './engine-fixture.js'
+
+for (const [name, options] of [
+  ['the fake engine', {}],
+  ['the fake engine, its bytes cut into fives', { chunkBytes: 5 }],
+] as const) {
+  testProvider(name, {
+    async open() {
+      const fake = await createFakeEngine(options)
+      return openFixture({ host: fake.host, image: fake.image, close: fake.close })
+    },
+  })
+}
+
+for (const [name, hostVariable, imageVariable] of [
+  ['Docker Engine', 'SKILLGATE_TEST_DOCKER', 'SKILLGATE_TEST_IMAGE'],
+  ['Podman', 'SKILLGATE_TEST_PODMAN', 'SKILLGATE_TEST_PODMAN_IMAGE'],
+] as const) {
+  const host = process.env[hostVariable]
+  const image = process.env[imageVariable]
+  const missing = host && image ? undefined : `${hostVariable} and ${imageVariable} are not both set`
+  if (missing) console.log(`# ${name} is not tested: ${missing}`)
+  if (missing && process.env.REQUIRE_LIVE === '1') {
+    test(`${name} can be reached, because REQUIRE_LIVE=1`, () => assert.fail(missing))
+  }
+  testProvider(name, { skip: missing, open: () => openFixture({ host: host ?? '', image: image ?? '' }) })
+}

@@ -1,0 +1,110 @@
+/** A program's streams over a connection taken over from the engine: input in, output out, decoded live. */
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger, RequestOptions } from '../core/provider.js'
+import type { Engine } from './engine.js'
+import { createFrameParser, type OutputStream } from './frames.js'
+
+export interface AttachOptions {
+  stdin: string | undefined
+  signal: AbortSignal
+  onPiece: (stream: OutputStream, bytes: Buffer) => void
+}
+
+export interface Attached {
+  /**
+   * For after the program's end: resolves when the engine has closed the output, when nothing has come for `idleMs`, or
+   * after `longestMs`. Rejects when what came is not framed output.
+   */
+  drained(bounds: { idleMs: number; longestMs: number }): Promise<void>
+  /** Closes the connections. */
+  close(): void
+}
+
+/**
+ * Must have resolved before the container is started, or its first output can be missed. Input has a connection of its
+ * own: a program that exits without reading it breaks that connection, and would take unread output along.
+ */
+export async function attach(engine: Engine, id: string, { stdin, signal, onPiece }: AttachOptions): Promise<Attached> {
+  const output = await engine.upgrade('containerAttach', { id, query: { stream: 1, stdout: 1, stderr: 1 }, signal })
+  let latest = performance.now()
+  const ended = drain(output, (stream, bytes) => {
+    latest = performance.now()
+    onPiece(stream, bytes)
+  })
+  // Awaited only once the program has ended.
+  ended.catch(() => {})
+  let input: Duplex | undefined
+  if (stdin !== undefined) {
+    try {
+      input = await engine.upgrade('containerAttach', { id, query: { stream: 1, stdin: 1 }, signal })
+    } catch (error) {
+      output.destroy()
+      throw error
+    }
+    input.on('error', () => {})
+    input.resume()
+    input.end(stdin)
+  }
+  return {
+    async drained({ idleMs, longestMs }) {
+      let open = true
+      const closing = ended.finally(() => {
+        open = false
+      })
+      const since = performance.now()
+      latest = since
+      while (open && performance.now() - latest < idleMs && performance.now() - since < longestMs) {
+        await Promise.race([closing, delay(idleMs, undefined, { ref: false })])
+      }
+    },
+    close() {
+      output.destroy()
+      input?.destroy()
+    },
+  }
+}
+
+function drain(socket: Duplex, onPiece: AttachOptions['onPiece']): Promise<void> {
+  const push = createFrameParser(onPiece)
+  return new Promise((resolve, reject) => {
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        push(chunk)
+      } catch (error) {
+        socket.destroy()
+        reject(error)
+      }
+    })
+    socket.once('error', reject)
+    socket.once('end', resolve)
+    socket.once('close', resolve)
+  })
+}
+
+/** Hands output to the caller as text while it arrives. A caller that throws is told to the logger once, and left out. */
+export function createLiveOutput(
+  onOutput: RequestOptions['onOutput'],
+  logger: Logger | undefined,
+): { push(stream: OutputStream, bytes: Buffer): void; end(): void } {
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
+  let listener = onOutput
+  function emit(stream: OutputStream, text: string): void {
+    if (text === '') return
+    try {
+      listener?.(stream, text)
+    } catch (cause) {
+      listener = undefined
+      logger?.error('onOutput threw and is not called again for this program', { cause })
+    }
+  }
+  return {
+    push(stream, bytes) {
+      if (listener) emit(stream, decoders[stream].decode(bytes, { stream: true }))
+    },
+    end() {
+      emit('stdout', decoders.stdout.decode())
+      emit('stderr', decoders.stderr.decode())
+    },
+  }
+}

@@ -1,0 +1,121 @@
+/** The engine's containers as the protocol's: rows for listings, and one container in full. */
+import { humanState } from './human-state.js'
+import { fieldsOf, instantOf, listOf, numberOf, textOf, textsOf } from './wire.js'
+
+export interface ContainerRow {
+  id: string
+  name: string
+  image: string
+  /** The engine's word: `running`, `exited` … */
+  status: string
+  /** Its line for people: `Up 2 hours`. */
+  state: string
+  created: string
+  ports: PortMapping[]
+  labels: Record<string, string>
+}
+
+export interface PortMapping {
+  container_port: number
+  protocol: string
+  host_ip?: string
+  host_port?: number
+}
+
+/** Newest first, at most `limit`. */
+export function containerRows(body: unknown, limit: number): ContainerRow[] {
+  return listOf(body)
+    .map(fieldsOf)
+    .sort((a, b) => numberOf(b.Created) - numberOf(a.Created))
+    .slice(0, limit)
+    .map((container) => ({
+      id: textOf(container.Id),
+      name: nameOf(textsOf(container.Names)),
+      image: textOf(container.Image),
+      status: textOf(container.State),
+      state: textOf(container.Status),
+      created: instantOf(container.Created) ?? '',
+      ports: listOf(container.Ports).map(fieldsOf).map(portOf),
+      labels: labelsOf(container.Labels),
+    }))
+}
+
+/** Environment values stay behind: they are where containers keep their secrets. */
+export function containerDetails(container: Record<string, unknown>, now: Date): Record<string, unknown> {
+  const state = fieldsOf(container.State)
+  const config = fieldsOf(container.Config)
+  const host = fieldsOf(container.HostConfig)
+  const network = fieldsOf(container.NetworkSettings)
+  const startedAt = instantOf(state.StartedAt)
+  const finishedAt = instantOf(state.FinishedAt)
+  const status = textOf(state.Status)
+  return {
+    id: textOf(container.Id),
+    name: nameOf([textOf(container.Name)]),
+    image: textOf(config.Image),
+    status,
+    state: humanState(state, now),
+    created: instantOf(container.Created) ?? '',
+    image_id: textOf(container.Image),
+    ...(startedAt && { started_at: startedAt }),
+    ...(finishedAt && status !== 'running' && { finished_at: finishedAt }),
+    ...(finishedAt && status !== 'running' && { exit_code: numberOf(state.ExitCode) }),
+    oom_killed: state.OOMKilled === true,
+    restart_count: numberOf(container.RestartCount),
+    restart_policy: textOf(fieldsOf(host.RestartPolicy).Name) || 'no',
+    platform: textOf(container.Platform),
+    command: [textOf(container.Path), ...textsOf(container.Args)],
+    workdir: textOf(config.WorkingDir),
+    user: textOf(config.User),
+    tty: config.Tty === true,
+    env_names: textsOf(config.Env).map((entry) => entry.replace(/=.*$/s, '')),
+    labels: labelsOf(config.Labels),
+    ports: portBindings(network.Ports),
+    mounts: listOf(container.Mounts)
+      .map(fieldsOf)
+      .map((mount) => ({
+        type: textOf(mount.Type),
+        source: textOf(mount.Source),
+        target: textOf(mount.Destination),
+        read_only: mount.RW !== true,
+      })),
+    networks: Object.entries(fieldsOf(network.Networks)).map(([name, endpoint]) => ({
+      name,
+      ip_address: textOf(fieldsOf(endpoint).IPAddress),
+    })),
+  }
+}
+
+/** A linked container has further names of the form `/other/alias`; its own has one slash only. */
+function nameOf(names: string[]): string {
+  const own = names.find((name) => !name.slice(1).includes('/')) ?? names[0] ?? ''
+  return own.replace(/^\//, '')
+}
+
+function portOf(port: Record<string, unknown>): PortMapping {
+  return {
+    container_port: numberOf(port.PrivatePort),
+    protocol: textOf(port.Type),
+    ...(textOf(port.IP) && { host_ip: textOf(port.IP) }),
+    ...(numberOf(port.PublicPort) > 0 && { host_port: numberOf(port.PublicPort) }),
+  }
+}
+
+/** Inspect spells ports as `"80/tcp": [{ HostIp, HostPort }] | null`. */
+function portBindings(ports: unknown): PortMapping[] {
+  return Object.entries(fieldsOf(ports)).flatMap(([key, bindings]) => {
+    const [port, protocol = 'tcp'] = key.split('/')
+    const exposed = { container_port: Number(port) || 0, protocol }
+    const bound = listOf(bindings).map(fieldsOf)
+    if (bound.length === 0) return [exposed]
+    return bound.map(({ HostIp, HostPort }) => ({
+      ...exposed,
+      ...(textOf(HostIp) && { host_ip: textOf(HostIp) }),
+      ...(Number(HostPort) > 0 && { host_port: Number(HostPort) }),
+    }))
+  })
+}
+
+function labelsOf(labels: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(fieldsOf(labels)).map(([name, value]) => [name, textOf(value)]))
+}

@@ -1,0 +1,54 @@
+/** Every engine route this package can call. What is not here (archive, exec, commit, build, export) cannot be called. */
+import { Failure } from '../core/failure.js'
+import { CONTAINER_ID } from './routes.js'
+
+export const ENGINE_ROUTES = {
+  ping: ['GET', '/_ping'],
+  version: ['GET', '/version'],
+  containerList: ['GET', '/containers/json'],
+  containerInspect: ['GET', '/containers/{id}/json'],
+  containerLogs: ['GET', '/containers/{id}/logs'],
+  containerStats: ['GET', '/containers/{id}/stats'],
+  containerCreate: ['POST', '/containers/create'],
+  containerAttach: ['POST', '/containers/{id}/attach'],
+  containerStart: ['POST', '/containers/{id}/start'],
+  containerStop: ['POST', '/containers/{id}/stop'],
+  containerKill: ['POST', '/containers/{id}/kill'],
+  containerWait: ['POST', '/containers/{id}/wait'],
+  containerRemove: ['DELETE', '/containers/{id}'],
+  imageList: ['GET', '/images/json'],
+  imageInspect: ['GET', '/images/{image}/json'],
+} as const
+
+export type EngineRoute = keyof typeof ENGINE_ROUTES
+
+export interface PathValues {
+  id?: string | undefined
+  image?: string | undefined
+  query?: Record<string, string | number | boolean> | undefined
+}
+
+/** Values are checked before they get here; this is the last look at what goes on the wire. */
+const FINAL_PATH = /^\/(?:v1\.[0-9]+\/)?[A-Za-z0-9_.%-]+(?:\/[A-Za-z0-9_.%-]+)*(?:\?[A-Za-z0-9_.%=&+*-]*)?$/
+
+/** Builds a route's path; `version` is the negotiated API version, absent for the routes that need none. */
+export function engineTarget(
+  route: EngineRoute,
+  version: string | undefined,
+  { id, image, query }: PathValues,
+): { method: 'GET' | 'POST' | 'DELETE'; template: string; path: string } {
+  const [method, template] = ENGINE_ROUTES[route]
+  if (template.includes('{id}') && !CONTAINER_ID.test(id ?? '')) throw unsafe(template)
+  const filled = template
+    .replace('{id}', id ?? '')
+    .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
+  const pairs = Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, String(value)])
+  const search = pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ''
+  const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
+  if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
+  return { method, template, path }
+}
+
+function unsafe(template: string): Failure {
+  return new Failure('INVALID_INPUT', `A value for ${template} does not make a safe path. Nothing was sent.`)
+}

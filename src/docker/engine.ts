@@ -1,0 +1,114 @@
+/** The engine behind the connection: which one it is, which API version to speak, and JSON calls in that version. */
+import type { Duplex } from 'node:stream'
+import { Failure, isFailure } from '../core/failure.js'
+import type { Caller, CallOptions } from './call.js'
+import type { EngineRoute } from './engine-routes.js'
+import { malformedAnswer, notAnEngine } from './upstream.js'
+import { fieldsOf, textOf } from './wire.js'
+
+/** Which engine answers, and the API version that is spoken with it. */
+export interface EngineIdentity {
+  name: 'docker' | 'podman'
+  version: string
+  /** The lower of the engine's newest and ours. */
+  apiVersion: string
+  /** As in Go's GOOS and GOARCH: `linux`, `amd64`. */
+  os: string
+  arch: string
+}
+
+export interface Engine {
+  /** Negotiated once, and again after the connection was lost. */
+  identity(signal: AbortSignal): Promise<EngineIdentity>
+  /** Resolves with the parsed answer; `changed` is false for 304 (it was so already). */
+  json(route: EngineRoute, options: CallOptions): Promise<{ body: unknown; changed: boolean }>
+  stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
+  upgrade(route: EngineRoute, options: CallOptions): Promise<Duplex>
+}
+
+/** Debian 12's Docker and Podman's compatible API speak 1.41; nothing newer than 1.51 was read. */
+const OLDEST = 41
+const NEWEST = 51
+
+/** What a proxy before a real engine may answer. */
+const BUSY_OR_GUARDED: ReadonlySet<number> = new Set([401, 403, 407, 408, 429])
+
+/** `forget` is for a connection that was lost: another engine may answer the next one. */
+export function createEngine(caller: Caller, address: string): Engine & { forget(): void } {
+  let learnt: EngineIdentity | undefined
+
+  async function ping(signal: AbortSignal) {
+    try {
+      return await caller.text('ping', { signal })
+    } catch (error) {
+      const status = isFailure(error) ? error.details?.status : undefined
+      if (typeof status !== 'number' || status >= 500 || BUSY_OR_GUARDED.has(status)) throw error
+      throw notAnEngine(address, `it answered /_ping with status ${status}`)
+    }
+  }
+
+  async function negotiate(signal: AbortSignal): Promise<EngineIdentity> {
+    const { headers } = await ping(signal)
+    const offered = minorOf(headers['api-version'])
+    if (offered === undefined) throw notAnEngine(address, 'it answered /_ping without an Api-Version')
+    const version = fieldsOf(parseJson((await caller.text('version', { signal })).text, '/version'))
+    const minimum = minorOf(version.MinAPIVersion) ?? 0
+    if (offered < OLDEST) {
+      throw unsuitable(address, `speaks API 1.${offered} at most, and 1.${OLDEST} is needed. Upgrade the engine`)
+    }
+    if (minimum > NEWEST) {
+      throw unsuitable(
+        address,
+        `needs API 1.${minimum} at least, and 1.${NEWEST} is the newest known. Upgrade skillgate`,
+      )
+    }
+    const components = Array.isArray(version.Components) ? version.Components.map(fieldsOf) : []
+    const podman = components.some(({ Name }) => textOf(Name).startsWith('Podman'))
+    return {
+      name: podman ? 'podman' : 'docker',
+      version: textOf(version.Version),
+      apiVersion: `1.${Math.min(offered, NEWEST)}`,
+      os: textOf(version.Os),
+      arch: textOf(version.Arch),
+    }
+  }
+
+  async function identity(signal: AbortSignal): Promise<EngineIdentity> {
+    learnt ??= await negotiate(signal)
+    return learnt
+  }
+
+  async function versioned(options: CallOptions): Promise<CallOptions> {
+    return { ...options, version: (await identity(options.signal)).apiVersion }
+  }
+
+  return {
+    identity,
+    async json(route, options) {
+      const { status, text } = await caller.text(route, await versioned(options))
+      return { body: text.trim() === '' ? undefined : parseJson(text, route), changed: status !== 304 }
+    },
+    stream: async (route, options, onChunk) => caller.stream(route, await versioned(options), onChunk),
+    upgrade: async (route, options) => caller.upgrade(route, await versioned(options)),
+    forget() {
+      learnt = undefined
+    },
+  }
+}
+
+function minorOf(version: unknown): number | undefined {
+  const [, minor] = (typeof version === 'string' && /^1\.([0-9]{1,4})$/.exec(version)) || []
+  return minor === undefined ? undefined : Number(minor)
+}
+
+function parseJson(text: string, route: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw malformedAnswer(route, 'it is not JSON', cause)
+  }
+}
+
+function unsuitable(address: string, why: string): Failure {
+  return new Failure('ENGINE_UNSUITABLE', `The engine at ${address} ${why}.`, { details: { address } })
+}

@@ -1,0 +1,54 @@
+/** The engine's stream framing: eight bytes of header `[stream, 0, 0, 0, length as big-endian u32]`, then the payload. */
+import { Failure } from '../core/failure.js'
+
+export type OutputStream = 'stdout' | 'stderr'
+
+const HEADER_BYTES = 8
+/** 0 is what was written to standard input and echoed; engines count it as output. */
+const STREAMS: readonly (OutputStream | undefined)[] = ['stdout', 'stdout', 'stderr']
+
+/**
+ * Splits a framed body into payload pieces, in arrival order, whatever the boundaries of its chunks. A piece is handed on
+ * as it comes: a frame is never collected, so a bogus length allocates nothing.
+ * Throws UPSTREAM_ERROR when the bytes are not frames.
+ */
+export function createFrameParser(onPiece: (stream: OutputStream, piece: Buffer) => void): (chunk: Buffer) => void {
+  const header = Buffer.alloc(HEADER_BYTES)
+  let headerBytes = 0
+  let stream: OutputStream = 'stdout'
+  let left = 0
+  return function push(chunk) {
+    let at = 0
+    while (at < chunk.length) {
+      if (left > 0) {
+        const piece = chunk.subarray(at, at + left)
+        at += piece.length
+        left -= piece.length
+        onPiece(stream, piece)
+        continue
+      }
+      const copied = chunk.copy(header, headerBytes, at, at + HEADER_BYTES - headerBytes)
+      at += copied
+      headerBytes += copied
+      if (headerBytes < HEADER_BYTES) return
+      headerBytes = 0
+      stream = streamOf(header)
+      left = header.readUInt32BE(4)
+    }
+  }
+}
+
+/** For a container with a terminal: the engine sends its bytes as they are, all on one stream. */
+export function createRawParser(onPiece: (stream: OutputStream, piece: Buffer) => void): (chunk: Buffer) => void {
+  return (chunk) => onPiece('stdout', chunk)
+}
+
+function streamOf(header: Buffer): OutputStream {
+  const stream = STREAMS[header.readUInt8(0)]
+  if (stream === undefined || header.readUIntBE(1, 3) !== 0) {
+    throw new Failure('UPSTREAM_ERROR', 'The engine sent output that is not framed as its API promises.', {
+      retriable: false,
+    })
+  }
+  return stream
+}

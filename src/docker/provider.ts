@@ -1,0 +1,188 @@
+/** The Docker provider: L1 requests in, engine calls out, and nothing that is not in the table. */
+import { Failure } from '../core/failure.js'
+import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
+import type { RunSpec } from '../core/run-spec.js'
+import { createCaller, type EngineCall } from './call.js'
+import { type EndpointOptions, parseEndpoint } from './connect.js'
+import { containerDetails, containerRows } from './containers.js'
+import { createDeadline, type Deadline } from './deadline.js'
+import { createEngine, type EngineIdentity } from './engine.js'
+import { imageRows } from './images.js'
+import { createLogText, createTerminalLookup } from './logs.js'
+import { type L1Request, type L1Route, parseL1Request } from './routes.js'
+import { runProgram } from './run.js'
+import { parseRunSpec } from './run-request.js'
+import { createStatsReader } from './stats-reader.js'
+import { malformedAnswer } from './upstream.js'
+import { fieldsOf, textOf } from './wire.js'
+
+export interface DockerProviderOptions extends EndpointOptions {
+  /** Milliseconds for a request that brings no `timeoutMs` of its own. */
+  timeoutMs?: number
+  logger?: Logger
+  /** Told of every finished call to the engine, for measuring. */
+  onCall?: (call: EngineCall) => void
+  /** The clock that a container's age is told by. */
+  now?: () => Date
+}
+
+export interface DockerProvider extends ProviderClient, AsyncDisposable {
+  /** Which engine answers. Negotiates on first use; throws as any request does. */
+  engine(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<EngineIdentity>
+  /** Ends what is under way (programs are killed, their containers removed), then closes every connection. */
+  close(): Promise<void>
+}
+
+interface Context {
+  signal: AbortSignal
+  body: unknown
+  onOutput: RequestOptions['onOutput']
+}
+
+type Answers = { [R in L1Route]: (request: L1Request<R>, context: Context) => Promise<unknown> }
+
+/** Removing a container may take three attempts after a program's own deadline. */
+const RUN_SLACK_MS = 60_000
+
+/**
+ * A provider for a Docker Engine (API 1.41 and up) or Podman's Docker-compatible socket.
+ *
+ * `request` answers the routes of the provider protocol and throws a Failure for everything else: INVALID_INPUT or
+ * NOT_FOUND for what is not in the protocol (nothing is sent), UPSTREAM_ERROR with `details.status` for what the engine
+ * refused, TIMEOUT and ABORTED, and for `POST /containers/run` also IMAGE_NOT_FOUND, PLATFORM_MISMATCH,
+ * POSTURE_MISMATCH and ENGINE_UNSUITABLE. Throws INVALID_INPUT at once when the host or the TLS settings are nonsense.
+ *
+ * @example
+ * ```ts
+ * import { createDockerProvider } from 'skillgate/docker'
+ *
+ * const provider = createDockerProvider({ host: 'unix:///var/run/docker.sock' })
+ * try {
+ *   const { name, version } = await provider.engine()
+ *   console.log(name, version, await provider.request('GET', '/containers?all=false&limit=10'))
+ * } finally {
+ *   await provider.close()
+ * }
+ * ```
+ */
+export function createDockerProvider({
+  host,
+  tls,
+  env = process.env,
+  timeoutMs: defaultTimeoutMs = 30_000,
+  logger,
+  onCall,
+  now = () => new Date(),
+}: DockerProviderOptions = {}): DockerProvider {
+  const endpoint = parseEndpoint({ host, tls, env })
+  const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
+  const engine = createEngine(caller, endpoint.address)
+  const readStats = createStatsReader(engine)
+  const terminalOf = createTerminalLookup(inspect)
+  const active = new Map<Deadline, Promise<unknown>>()
+  let closed: Promise<void> | undefined
+
+  async function inspect(id: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+    const container = fieldsOf((await engine.json('containerInspect', { id, signal })).body)
+    if (textOf(container.Id) === '') throw malformedAnswer('/containers/{id}/json', 'it has no container id')
+    return container
+  }
+
+  const answers: Answers = {
+    async 'GET /containers'({ query: { all, limit } }, { signal }) {
+      // Without `all` the engine lists what runs; its `limit` would bring stopped ones back.
+      const query = all ? { all: 'true', limit } : {}
+      const { body } = await engine.json('containerList', { query, signal })
+      return { containers: containerRows(listIn(body, '/containers/json'), limit) }
+    },
+    async 'GET /containers/{id}'({ id }, { signal }) {
+      return { container: containerDetails(await inspect(id, signal), now()) }
+    },
+    async 'POST /containers/{id}/start'({ id }, { signal }) {
+      const { changed } = await engine.json('containerStart', { id, signal })
+      return { changed }
+    },
+    async 'POST /containers/{id}/stop'({ id, query: { timeout } }, { signal }) {
+      const { changed } = await engine.json('containerStop', { id, query: { t: timeout }, signal })
+      return { changed }
+    },
+    async 'GET /containers/{id}/logs'({ id, query: { tail, timestamps } }, { signal }) {
+      const terminal = await terminalOf(id, signal)
+      const text = createLogText(terminal)
+      const query = { stdout: 1, stderr: 1, follow: 0, tail, timestamps: timestamps ? 1 : 0 }
+      await engine.stream('containerLogs', { id: terminal.id, query, signal }, text.push)
+      return { logs: text.end() }
+    },
+    async 'GET /containers/{id}/stats'({ id }, { signal }) {
+      return { stats: await readStats(id, signal) }
+    },
+    async 'GET /images'({ query: { limit } }, { signal }) {
+      const { body } = await engine.json('imageList', { signal })
+      return { images: imageRows(listIn(body, '/images/json'), limit) }
+    },
+    'POST /containers/run': (_request, { signal, body, onOutput }) =>
+      // Parsed where the request came in, because the spec says how long it may take.
+      runProgram(engine, body as RunSpec, { signal, onOutput, logger }),
+  }
+
+  async function bounded<T>(
+    what: string,
+    { write, signal, timeoutMs }: { write: boolean; signal: AbortSignal | undefined; timeoutMs: number },
+    perform: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (closed) throw new Failure('UNAVAILABLE', 'The provider is closed. Create another.', { retriable: false })
+    const deadline = createDeadline({ what, write, signal, timeoutMs })
+    const done = perform(deadline.signal).finally(() => {
+      deadline.dispose()
+      active.delete(deadline)
+    })
+    active.set(deadline, done)
+    return done
+  }
+
+  async function shutDown(): Promise<void> {
+    for (const deadline of active.keys()) deadline.abort(new Failure('ABORTED', 'The provider was closed.'))
+    await Promise.allSettled(active.values())
+    await caller.close()
+  }
+
+  function close(): Promise<void> {
+    closed ??= shutDown()
+    return closed
+  }
+
+  return {
+    async request(method, path, given, { signal, timeoutMs, onOutput } = {}) {
+      const request = parseL1Request(method, path)
+      const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
+      const longest = spec ? spec.timeout_ms + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
+      const write = !spec && method !== 'GET'
+      const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
+      return bounded(request.route, { write, signal, timeoutMs: positive(timeoutMs) ?? longest }, (joined) =>
+        answer(request, { signal: joined, body: spec, onOutput }),
+      )
+    },
+    engine: ({ signal, timeoutMs } = {}) =>
+      bounded(
+        'the version exchange',
+        { write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
+        (joined) => engine.identity(joined),
+      ),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** A stop answers when the container has ended, which it may take all of its time for. */
+function stopTime(request: L1Request): number {
+  return request.route === 'POST /containers/{id}/stop' ? request.query.timeout * 1000 : 0
+}
+
+function positive(value: unknown): number | undefined {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : undefined
+}
+
+function listIn(body: unknown, route: string): unknown[] {
+  if (Array.isArray(body)) return body
+  throw malformedAnswer(route, 'it is not a list')
+}

@@ -1,0 +1,88 @@
+/** The L1 routes this adapter answers: a table of constants, and the strict parser of what a skill sends. */
+import { describe, Failure } from '../core/failure.js'
+
+type Parameter<T> = (value: string | undefined, name: string) => T
+
+function integer(fallback: number, min: number, max: number): Parameter<number> {
+  return function parseInteger(value, name) {
+    if (value === undefined) return fallback
+    const number = /^[0-9]{1,4}$/.test(value) ? Number(value) : Number.NaN
+    if (number >= min && number <= max) return number
+    throw refused(name, value, `must be an integer from ${min} to ${max}`)
+  }
+}
+
+function flag(fallback: boolean): Parameter<boolean> {
+  return function parseFlag(value, name) {
+    if (value === undefined) return fallback
+    if (value === 'true' || value === 'false') return value === 'true'
+    throw refused(name, value, 'must be true or false')
+  }
+}
+
+const L1_ROUTES = {
+  'GET /containers': { all: flag(false), limit: integer(25, 1, 100) },
+  'POST /containers/run': {},
+  'GET /containers/{id}': {},
+  'POST /containers/{id}/start': {},
+  'POST /containers/{id}/stop': { timeout: integer(10, 0, 300) },
+  'GET /containers/{id}/logs': { tail: integer(100, 1, 1000), timestamps: flag(true) },
+  'GET /containers/{id}/stats': {},
+  'GET /images': { limit: integer(25, 1, 100) },
+} as const satisfies Record<string, Record<string, Parameter<unknown>>>
+
+export type L1Route = keyof typeof L1_ROUTES
+
+type Query<R extends L1Route> = {
+  [P in keyof (typeof L1_ROUTES)[R]]: (typeof L1_ROUTES)[R][P] extends Parameter<infer T> ? T : never
+}
+
+/** A request that passed the table: its route, the id in its path (empty where it has none) and its typed query. */
+export type L1Request<R extends L1Route = L1Route> = { [K in R]: { route: K; id: string; query: Query<K> } }[R]
+
+/** The names the engine takes for a container; `.`, `..`, `-rf` and anything percent-encoded are none of them. */
+export const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
+
+/** Throws NOT_FOUND for a route that is not in the table and INVALID_INPUT for a bad id or query. */
+export function parseL1Request(method: unknown, path: unknown): L1Request {
+  if (typeof method !== 'string' || typeof path !== 'string' || path.length > 500) throw unknownRoute(method, path)
+  const [pathname = '', search, ...rest] = path.split('?')
+  const segments = pathname.split('/').slice(1)
+  const found = Object.keys(L1_ROUTES).find((route) => matches(route, method, pathname, segments))
+  if (found === undefined || rest.length > 0) throw unknownRoute(method, path)
+  const route = found as L1Route
+  const id = route.includes('{id}') ? (segments[1] ?? '') : ''
+  if (route.includes('{id}') && !CONTAINER_ID.test(id)) {
+    throw refused('id', id, 'must be a container id or name: letters, digits, _ . - and at most 128 of them')
+  }
+  return { route, id, query: parseQuery(L1_ROUTES[route], search) } as L1Request
+}
+
+function matches(route: string, method: string, pathname: string, segments: string[]): boolean {
+  const [routeMethod, template = ''] = route.split(' ')
+  if (routeMethod !== method || !pathname.startsWith('/')) return false
+  const parts = template.split('/').slice(1)
+  return parts.length === segments.length && parts.every((part, index) => part === '{id}' || part === segments[index])
+}
+
+function parseQuery(parameters: Record<string, Parameter<unknown>>, search: string | undefined) {
+  const values = new Map<string, string>()
+  for (const pair of search ? search.split('&') : []) {
+    const [name = '', value = ''] = pair.split(/=(.*)/s)
+    if (!Object.hasOwn(parameters, name)) throw refused('query', pair, 'is not a parameter of this route')
+    if (values.has(name)) throw refused(name, pair, 'is given twice')
+    values.set(name, value)
+  }
+  return Object.fromEntries(Object.entries(parameters).map(([name, parse]) => [name, parse(values.get(name), name)]))
+}
+
+function refused(field: string, value: string, rule: string): Failure {
+  return new Failure('INVALID_INPUT', `${field} ${describe(value)} ${rule}.`, { details: { field } })
+}
+
+function unknownRoute(method: unknown, path: unknown): Failure {
+  return new Failure(
+    'NOT_FOUND',
+    `${describe(method)} ${describe(path)} is not a route of the provider protocol. It has: ${Object.keys(L1_ROUTES).join(', ')}.`,
+  )
+}

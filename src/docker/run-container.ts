@@ -1,0 +1,127 @@
+/** The life of a run's container, in single calls: create, kill, look at the end, remove. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure, isFailure } from '../core/failure.js'
+import type { Logger } from '../core/provider.js'
+import { createDeadline } from './deadline.js'
+import type { Engine } from './engine.js'
+import { malformedAnswer } from './upstream.js'
+import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
+
+/** Time for each call that ends or removes a container, and for a create under way when the caller gave up. */
+export const CLEANUP_MS = 10_000
+const REMOVE_ATTEMPTS = 3
+
+/**
+ * Resolves with the full id. A create under way is waited for even after an abort, because what it makes must be removed.
+ * Throws POSTURE_MISMATCH, with the container removed, when the engine warns: it drops limits it cannot keep, and says so.
+ */
+export async function createContainer(
+  engine: Engine,
+  body: unknown,
+  { signal, logger }: { signal: AbortSignal; logger: Logger | undefined },
+): Promise<string> {
+  const name = `skillgate-${randomUUID()}`
+  const created = await withPatience(signal, (patient) =>
+    engine.json('containerCreate', { query: { name }, body, signal: patient }),
+  ).catch(async (error: unknown) => {
+    // Without a status the container may exist all the same; its name is ours alone.
+    if (isFailure(error) && error.details?.status === undefined) await removeContainer(engine, name, logger)
+    throw error
+  })
+  const { Id, Warnings } = fieldsOf(created.body)
+  const id = textOf(Id)
+  if (!/^[0-9a-f]{64}$/.test(id)) {
+    await removeContainer(engine, name, logger)
+    throw malformedAnswer('/containers/create', 'it has no container id')
+  }
+  const warnings = textsOf(Warnings).filter((warning) => warning !== '')
+  if (warnings.length > 0) {
+    const left = await removeContainer(engine, id, logger)
+    throw new Failure(
+      'POSTURE_MISMATCH',
+      `The engine does not keep every control, so the program was not started. It said: ${warnings.join(' ')}`,
+      { details: { warnings, ...(left && { not_removed: left }) } },
+    )
+  }
+  return id
+}
+
+/** False when it had ended by itself already. */
+export async function killContainer(engine: Engine, id: string): Promise<boolean> {
+  try {
+    await bounded('the kill', (signal) => engine.json('containerKill', { id, query: { signal: 'SIGKILL' }, signal }))
+    return true
+  } catch (error) {
+    if (isFailure(error) && (error.details?.status === 409 || error.details?.status === 404)) return false
+    throw error
+  }
+}
+
+export interface EndState {
+  exit_code: number
+  oom_killed: boolean
+  duration_ms: number
+}
+
+export async function inspectEnd(engine: Engine, id: string): Promise<EndState> {
+  const { body } = await bounded('the last look at the container', (signal) =>
+    engine.json('containerInspect', { id, signal }),
+  )
+  const state = fieldsOf(fieldsOf(body).State)
+  const [startedAt, finishedAt] = [instantOf(state.StartedAt), instantOf(state.FinishedAt)]
+  return {
+    exit_code: numberOf(state.ExitCode),
+    oom_killed: state.OOMKilled === true,
+    duration_ms: startedAt && finishedAt ? Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) : 0,
+  }
+}
+
+/** Kills and removes the container with its anonymous volumes. Resolves with its id when that failed, for the caller to tell. */
+export async function removeContainer(
+  engine: Engine,
+  id: string,
+  logger: Logger | undefined,
+): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await bounded('the removal', (signal) =>
+        engine.json('containerRemove', { id, query: { force: 'true', v: 'true' }, signal }),
+      )
+      return undefined
+    } catch (error) {
+      if (isFailure(error) && error.details?.status === 404) return undefined
+      if (attempt === REMOVE_ATTEMPTS) {
+        logger?.error('a container could not be removed', { container: id, cause: error })
+        return id
+      }
+      await delay(200 * attempt)
+    }
+  }
+}
+
+async function bounded<T>(what: string, perform: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = createDeadline({ timeoutMs: CLEANUP_MS, what, write: true })
+  try {
+    return await perform(deadline.signal)
+  } finally {
+    deadline.dispose()
+  }
+}
+
+/** For a call whose effect must be known even when the caller gives up: `perform`'s signal fires `CLEANUP_MS` after theirs. */
+export async function withPatience<T>(signal: AbortSignal, perform: (patient: AbortSignal) => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const onAbort = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), CLEANUP_MS)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await perform(controller.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,173 @@
+/** Runs one program in a container of its own: create, attach, start, wait or kill, and always remove. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure, isFailure } from '../core/failure.js'
+import type { Logger, RequestOptions } from '../core/provider.js'
+import type { RunOutcome, RunSpec } from '../core/run-spec.js'
+import { attach, createLiveOutput } from './attach.js'
+import { createBody } from './create-body.js'
+import type { Engine } from './engine.js'
+import { createOutput } from './output.js'
+import {
+  CLEANUP_MS,
+  createContainer,
+  inspectEnd,
+  killContainer,
+  removeContainer,
+  withPatience,
+} from './run-container.js'
+import { resolveImage } from './run-image.js'
+
+export interface RunOptions {
+  signal: AbortSignal
+  onOutput?: RequestOptions['onOutput']
+  logger?: Logger | undefined
+}
+
+/** `warnings` tells what the outcome cannot: a container that could not be removed. */
+export interface RunAnswer {
+  run: RunOutcome
+  warnings?: string[]
+}
+
+/** The output ends with the container; this bounds the wait for its last bytes when the engine forgets to close it. */
+const DRAIN_IDLE_MS = 2_000
+
+/** Why a program was ended before its time. */
+type Cause = 'deadline' | 'limit' | 'abort'
+
+/**
+ * Resolves with what became of the program. Rejects when it never ran, and with ABORTED or TIMEOUT when `signal` ended
+ * it: the Failure's `partial.data.run` then has the outcome so far. The container is removed either way.
+ */
+export async function runProgram(engine: Engine, spec: RunSpec, options: RunOptions): Promise<RunAnswer> {
+  const { signal, logger } = options
+  const identity = await engine.identity(signal)
+  const image = await resolveImage(engine, spec.image, identity, signal)
+  const { body, posture } = createBody(spec, image, identity)
+  const id = await createContainer(engine, body, { signal, logger })
+  let ended: Ended
+  try {
+    ended = await execute(engine, id, spec, options)
+  } catch (error) {
+    const left = await removeContainer(engine, id, logger)
+    if (left === undefined || !isFailure(error)) throw error
+    throw amend(error, { details: { not_removed: left } })
+  }
+  const left = await removeContainer(engine, id, logger)
+  const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
+  if (ended.cause === 'abort') {
+    throw amend(signal.reason, {
+      partial: { data: { run } },
+      details: left === undefined ? undefined : { not_removed: left },
+    })
+  }
+  return left === undefined ? { run } : { run, warnings: [`container ${left} could not be removed`] }
+}
+
+interface Ended {
+  outcome: Omit<RunOutcome, 'image_id' | 'posture'>
+  /** Set when we ended it. */
+  cause: Cause | undefined
+}
+
+async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOptions): Promise<Ended> {
+  const { signal, onOutput, logger } = options
+  const output = createOutput(spec.output)
+  const live = createLiveOutput(onOutput, logger)
+  const ending = createEnding(signal)
+  const streams = await attach(engine, id, {
+    stdin: spec.stdin,
+    signal,
+    onPiece(stream, bytes) {
+      live.push(stream, bytes)
+      if (!output.push(stream, bytes)) ending.end('limit')
+    },
+  })
+  try {
+    // Once, by full id: a second start of a container that has exited would run the program again.
+    await withPatience(signal, (patient) => engine.json('containerStart', { id, signal: patient }))
+    ending.endAfter(spec.timeout_ms)
+    const cause = await waitOrKill(engine, id, ending.cause)
+    await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
+    live.end()
+    const { exit_code, oom_killed, duration_ms } = await inspectEnd(engine, id)
+    const { stdout, stderr, output: counts } = output.result()
+    return {
+      cause,
+      outcome: {
+        exit_code: cause ? null : exit_code,
+        ...(cause && { signal: 'SIGKILL' }),
+        stdout,
+        stderr,
+        timed_out: cause === 'deadline',
+        oom_killed,
+        output: { ...counts, ...(cause === 'limit' && { limit_exceeded: true }) },
+        duration_ms,
+      },
+    }
+  } finally {
+    ending.dispose()
+    streams.close()
+  }
+}
+
+/** Past the limit nothing more is wanted; after another kill, what is under way still counts. */
+function drainTime(cause: Cause | undefined): number {
+  if (cause === undefined) return CLEANUP_MS
+  return cause === 'limit' ? 0 : DRAIN_IDLE_MS
+}
+
+/** Resolves with the cause when the program was killed for it, and with undefined when it ended by itself. */
+async function waitOrKill(engine: Engine, id: string, cause: Promise<Cause>): Promise<Cause | undefined> {
+  const waiting = new AbortController()
+  const exited = engine.json('containerWait', {
+    id,
+    query: { condition: 'not-running' },
+    signal: waiting.signal,
+  })
+  exited.catch(() => {})
+  try {
+    const reason = await Promise.race([exited.then(() => undefined), cause])
+    if (reason === undefined) return undefined
+    const killed = await killContainer(engine, id)
+    await Promise.race([exited, delay(CLEANUP_MS, undefined, { signal: waiting.signal })])
+    return killed ? reason : undefined
+  } finally {
+    waiting.abort()
+  }
+}
+
+/** The first of a deadline, the output limit and the caller's abort. */
+function createEnding(signal: AbortSignal) {
+  let settle: (cause: Cause) => void = () => {}
+  let timer: NodeJS.Timeout | undefined
+  const cause = new Promise<Cause>((resolve) => {
+    settle = resolve
+  })
+  const onAbort = () => settle('abort')
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return {
+    cause,
+    end: (why: Cause) => settle(why),
+    endAfter(milliseconds: number) {
+      timer = setTimeout(settle, milliseconds, 'deadline')
+    },
+    dispose() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    },
+  }
+}
+
+function amend(
+  failure: Failure,
+  { details, partial }: Pick<Failure, 'details'> & { partial?: Failure['partial'] },
+): Failure {
+  return new Failure(failure.code, failure.message, {
+    retriable: failure.retriable,
+    details: { ...failure.details, ...details },
+    partial: partial ?? failure.partial,
+    cause: failure.cause,
+  })
+}

@@ -1,0 +1,79 @@
+/** What went wrong between us and the engine, as a Failure that says what to do about it. */
+import { Failure } from '../core/failure.js'
+
+const MAX_MESSAGE = 1000
+
+/** The answer of an engine that refused: its status, and its own words where it sent the documented `{ message }`. */
+export function upstreamFailure(status: number, text: string, route: string): Failure {
+  const said = engineMessage(text)
+  const redirect = status >= 300 && status < 400
+  const message = redirect
+    ? `The engine answered ${route} with a redirect (${status}), which is never followed.`
+    : `The engine answered ${route} with status ${status}${said ? `: ${said}` : ' and no message of its own.'}`
+  return new Failure('UPSTREAM_ERROR', message, {
+    retriable: status === 408 || status === 429 || status >= 500,
+    details: { status, route },
+  })
+}
+
+/** The engine answered, and the answer cannot be used; asking again would bring the same. */
+export function malformedAnswer(route: string, why: string, cause?: unknown): Failure {
+  return new Failure('UPSTREAM_ERROR', `The engine’s answer to ${route} cannot be used: ${why}.`, {
+    retriable: false,
+    details: { route },
+    cause,
+  })
+}
+
+/** Something answered at the address, and it is no container engine. */
+export function notAnEngine(address: string, why: string): Failure {
+  return new Failure(
+    'UPSTREAM_ERROR',
+    `What answers at ${address} is not a Docker Engine: ${why}. Point DOCKER_HOST at the engine’s own socket or port.`,
+    { retriable: false, details: { address, reason: 'not_an_engine' } },
+  )
+}
+
+/** No answer: the socket is missing, not ours to open, or the connection broke. */
+export function connectionFailure(error: unknown, address: string): Failure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTFOUND') {
+    return new Failure(
+      'UPSTREAM_ERROR',
+      `No engine listens at ${address} (${code}). Start Docker, or set DOCKER_HOST to where it listens.`,
+      { retriable: true, details: { address, reason: 'not_listening' }, cause: error },
+    )
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new Failure(
+      'UPSTREAM_ERROR',
+      `Permission to open ${address} is denied. Run as a member of the socket’s group (usually docker), or use a rootless engine’s socket.`,
+      { retriable: false, details: { address, reason: 'permission_denied' }, cause: error },
+    )
+  }
+  if (/CERT|TLS|SSL|EPROTO|UNABLE_TO_/.test(code)) {
+    return new Failure(
+      'UPSTREAM_ERROR',
+      `TLS with ${address} failed (${code}). Check that ca.pem signed the engine’s certificate and cert.pem is one it accepts.`,
+      { retriable: false, details: { address, reason: 'tls' }, cause: error },
+    )
+  }
+  if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError')) {
+    return notAnEngine(address, 'it does not speak HTTP')
+  }
+  return new Failure('UPSTREAM_ERROR', `The connection to the engine at ${address} broke (${code}). Try again.`, {
+    retriable: true,
+    details: { address, reason: 'connection_lost' },
+    cause: error,
+  })
+}
+
+function engineMessage(text: string): string {
+  try {
+    const body: unknown = JSON.parse(text)
+    const message = body instanceof Object && 'message' in body ? body.message : undefined
+    return typeof message === 'string' ? message.slice(0, MAX_MESSAGE) : ''
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,29 @@
+/** Reads the engine's JSON without trusting it: every field is looked at before it is used. */
+
+/** The fields of an object; of anything else, none. */
+export function fieldsOf(value: unknown): Record<string, unknown> {
+  return value instanceof Object && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}
+
+export function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/** 0 for whatever is not a finite number, so that no NaN travels on. */
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0
+}
+
+export function textsOf(value: unknown): string[] {
+  return listOf(value).filter((item) => typeof item === 'string')
+}
+
+/** ISO 8601 from the engine's seconds or RFC 3339 text; undefined for its zero time (year 1). */
+export function instantOf(value: unknown): string | undefined {
+  const date = typeof value === 'number' ? new Date(value * 1000) : new Date(textOf(value))
+  return Number.isNaN(date.getTime()) || date.getUTCFullYear() <= 1 ? undefined : date.toISOString()
+}

@@ -1,0 +1,213 @@
+/** What the redactor recognises, what it leaves alone. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createRedactor, REDACTED } from '../redactor.js'
+
+const redactor = createRedactor({ registered: ['correct-horse-battery', 'short', 'with "quotes"\nand lines'] })
+const x = (length: number): string => 'aB3'.repeat(length).slice(0, length)
+
+/** In each, the part between « and » is the secret. */
+const SECRETS = [
+  `id «AKIA${'A1'.repeat(8)}» used`,
+  `«ghp_${x(36)}» «gho_${x(36)}» «ghu_${x(36)}» «ghs_${x(36)}» «ghr_${x(36)}»`,
+  `«github_pat_${x(60)}»`,
+  `«glpat-${x(20)}» and «glrt-${x(20)}» and «glagent-${x(30)}»`,
+  `«xoxb-${x(30)}» «xoxp-${x(30)}» «xapp-1-${x(30)}»`,
+  `«sk-${x(40)}» «sk-ant-${x(40)}» «sk-proj-${x(40)}»`,
+  `«sk_live_${x(24)}» «rk_test_${x(24)}» «whsec_${x(24)}»`,
+  `«AIza${x(35)}»`,
+  `«ya29.${x(40)}»`,
+  `«npm_${x(36)}»`,
+  `«pypi-${x(60)}»`,
+  `«dckr_pat_${x(27)}»`,
+  `«hf_${x(34)}»`,
+  `«SG.${x(22)}.${x(43)}»`,
+  `«hvs.${x(24)}»`,
+  `«dop_v1_${'ab'.repeat(32)}»`,
+  `«eyJ${x(20)}.eyJ${x(40)}.${x(43)}»`,
+  `https://hooks.slack.com/services/«T000/B000/${x(24)}»`,
+  'postgres://app:«s3cret»@db:5432/app',
+  'redis://:«s3cret»@cache:6379',
+  'https://user:«p%40ss»@example.com/path',
+  'Authorization: «Bearer abcdef»',
+  'authorization: «Basic dXNlcjpwYXNz»',
+  'Proxy-Authorization: «abcdef»',
+  '"X-Registry-Auth": "«eyabc123»"',
+  'x-api-key: «abcdef»',
+  `bearer «${x(20)}»`,
+  'Cookie: «sid=abc; theme=dark»',
+  'Set-Cookie: «sid=abc; HttpOnly»',
+  'mysql --password «hunter2» -h db',
+  'mysql --password=«hunter2» -h db',
+  'tool -token «abc» --api-key «def»',
+  `-----before\n«-----BEGIN RSA PRIVATE KEY-----\n${x(64)}\n${x(64)}\n-----END RSA PRIVATE KEY-----»\nafter`,
+  `«-----BEGIN OPENSSH PRIVATE KEY-----\\n${x(64)}\\n-----END OPENSSH PRIVATE KEY-----»`,
+  'PASSWORD=«hunter2»',
+  'DB_PASSWORD=«hunter2» USER=app',
+  'password: «hunter2»',
+  'password = «hunter2»;',
+  `password='«hunter two»' next`,
+  'password="«hun\\"ter»" next',
+  '{"password":"«hunter2»","user":"app"}',
+  '{\\"api_key\\":\\"«abc»\\"}',
+  '{"clientSecret": "«abc»", "accessToken": "«def»"}',
+  'apiKey=«abc»&page=2',
+  'https://example.com/?token=«abc»&page=2',
+  'secret: «abc», name: x',
+  'AWS_SECRET_ACCESS_KEY=«wJalr/K7+bPx»',
+  'passphrase=«abc» PGPASSWORD=«def» sshpass=«x» my.secret.key=«ghi»',
+  'private_key=«abc» signing-key=«def» credentials=«ghi» jwt=«jkl» otp=«123456» pat=«mno» pwd=«pqr» auth=«stu»',
+  'githubPatValue=«abc» sessionKey=«def» encryptionKey=«ghi»',
+  'before «correct-horse-battery» after «correct-horse-battery»',
+  'json "«with \\"quotes\\"\\nand lines»" and url «with%20%22quotes%22%0Aand%20lines»',
+]
+
+/** Texts that look a little like secrets and are none. */
+const HARMLESS = [
+  '',
+  'Containers (3 results, all=false)\n\n1. my-app [running]',
+  'Logs for container x (tail=100, timestamps=true)',
+  'Container x stopped successfully (timeout=10s).',
+  'Unknown action "exec" (string). Valid actions: list_containers, get_container.',
+  'image is not valid: it is not pinned to a digest, got "hello-world:latest" (string).',
+  `hello-world@sha256:${'0a'.repeat(32)}`,
+  `ghcr.io/me/tool@sha256:${'0a'.repeat(32)}`,
+  'TOKEN_URL=https://example.com/token max_tokens=100 token_count: 7 PASSWORD_FILE=/run/secrets/db',
+  'secret_name=db password_policy: strict key=value keyboard: us monkey=1 passenger=2 author: me',
+  'tokenizer=fast compass: north bypass=1 path=/usr/bin patch: 1 pattern=x',
+  'PWD=/home/app',
+  'see https://example.com/a:b@c and http://localhost:8080/x',
+  'git@github.com:me/repo.git',
+  'the password is required',
+  'Bearer of bad news; basic needs',
+  'sk-short ghp_short AKIA eyJ npm_x glpat-x SG.a.b',
+  'risk-free, task-force, disk-usage-of-a-quite-long-container-name',
+  '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----',
+  'CPU: 2.5%\nMemory: 256MB\nPIDs: 4',
+  'short is a registered value of too few characters to be one',
+]
+
+describe('texts [S11]', () => {
+  for (const marked of SECRETS) {
+    it(`${JSON.stringify(marked).slice(0, 60)} loses its secret and nothing else`, () => {
+      const given = marked.replaceAll(/[«»]/g, '')
+      assert.equal(redactor.text(given), marked.replaceAll(/«[^»]*»/g, REDACTED))
+      assert.equal(redactor.text(`${'filler '.repeat(500)}${given}`).endsWith(redactor.text(given)), true)
+    })
+  }
+  for (const text of HARMLESS) {
+    it(`${JSON.stringify(text).slice(0, 60)} stays as it is`, () => assert.equal(redactor.text(text), text))
+  }
+
+  it('an image digest is no secret, whatever its digits', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[0-9a-f]{64}$/), (hex) => {
+        const text = `"repo@sha256:${hex}" sha256:${hex} ${hex.slice(0, 12)}`
+        assert.equal(redactor.text(text), text)
+      }),
+    )
+  })
+
+  const fragments = [...SECRETS.map((text) => text.replaceAll(/[«»]/g, '')), ...HARMLESS, REDACTED, '=', ': ', '"', "'"]
+  const joined = fc.array(fc.oneof(fc.constantFrom(...fragments), fc.string({ maxLength: 8 })), { maxLength: 6 })
+  it('redacting twice is redacting once', () => {
+    fc.assert(
+      fc.property(joined, fc.constantFrom('', ' ', '\n', '&', '"'), (parts, glue) => {
+        const once = redactor.text(parts.join(glue))
+        assert.equal(redactor.text(once), once)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('a secret is found wherever it stands in a text of lines', () => {
+    const secret = `ghp_${x(36)}`
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...HARMLESS)), fc.nat(), (lines, at) => {
+        const text = lines.toSpliced(at % (lines.length + 1), 0, secret, 'DB_PASSWORD=hunter2').join('\n')
+        const clean = redactor.text(text)
+        assert.ok(!clean.includes(secret) && !clean.includes('hunter2'))
+      }),
+    )
+  })
+})
+
+describe('values [S11]', () => {
+  const ROWS: [what: string, given: unknown, expected: unknown][] = [
+    ['a secret key', { password: 'a', user: 'b' }, { password: REDACTED, user: 'b' }],
+    ['a number under one', { otp: 123456 }, { otp: REDACTED }],
+    ['an empty one', { password: '', token: null, secret: false }, { password: '', token: null, secret: false }],
+    [
+      'a list under one',
+      { secrets: ['a', 'b', 7, { name: 'c' }] },
+      { secrets: [REDACTED, REDACTED, REDACTED, { name: 'c' }] },
+    ],
+    ['an object under one', { auth: { user: 'a', password: 'b' } }, { auth: { user: 'a', password: REDACTED } }],
+    ['strings anywhere', { a: [{ b: `x ghp_${x(36)}` }] }, { a: [{ b: `x ${REDACTED}` }] }],
+    [
+      'an environment list',
+      { Env: ['DB_PASSWORD=a b c', 'PATH=/bin'] },
+      { Env: [`DB_PASSWORD=${REDACTED}`, 'PATH=/bin'] },
+    ],
+    ['an environment object', { env: { API_KEY: 'a', HOME: '/' } }, { env: { API_KEY: REDACTED, HOME: '/' } }],
+    [
+      'the value after a flag',
+      ['mysql', '--password', 'a b', '-h', 'db'],
+      ['mysql', '--password', REDACTED, '-h', 'db'],
+    ],
+    ['the value in a flag', ['--token=abc', '--tail=5'], [`--token=${REDACTED}`, '--tail=5']],
+    ['a harmless flag', ['--token-file', '/run/x', '--tail', '5'], ['--token-file', '/run/x', '--tail', '5']],
+    ['a secret in a key', { [`ghp_${x(36)}`]: 1 }, { [REDACTED]: 1 }],
+    ['labels', { labels: { 'com.example.password': 'a' } }, { labels: { 'com.example.password': REDACTED } }],
+    [
+      'what is no JSON',
+      { a: undefined, b: () => 1, c: 5n, d: Number.NaN, e: [undefined] },
+      { c: '5', d: null, e: [null] },
+    ],
+    ['dates', { at: new Date(0), bad: new Date(Number.NaN) }, { at: '1970-01-01T00:00:00.000Z', bad: null }],
+    ['keys that plain data never has', JSON.parse('{"__proto__": {"a": 1}}'), { '(__proto__)': { a: 1 } }],
+    ['a plain value', 7, 7],
+  ]
+  for (const [what, given, expected] of ROWS) {
+    it(`${what}`, () => {
+      assert.deepEqual(redactor.value(given), expected)
+      assert.deepEqual(redactor.value(redactor.value(given)), expected, 'twice is once')
+    })
+  }
+
+  it('what it is given is not changed', () => {
+    const given = { password: 'a', list: ['token=b'] }
+    redactor.value(given)
+    assert.deepEqual(given, { password: 'a', list: ['token=b'] })
+  })
+
+  it('never throws and always ends, and what cannot be checked is withheld', () => {
+    const trap = () => {
+      throw new Error('a trap was sprung')
+    }
+    const circle: Record<string, unknown> = { name: 'x' }
+    circle.self = circle
+    const bomb: unknown[] = []
+    let layer: unknown = ['x', 'x', 'x', 'x']
+    for (let depth = 0; depth < 20; depth++) layer = [layer, layer, layer, layer]
+    bomb.push(layer)
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const hostile of [
+      bomb,
+      proxy,
+      new Proxy({}, { ownKeys: trap }),
+      {
+        get password() {
+          return trap()
+        },
+      },
+    ]) {
+      assert.match(String(redactor.value(hostile)), /^\[withheld/)
+    }
+    assert.match(JSON.stringify(redactor.value(circle)), /withheld/)
+    for (const wrong of [7, null, undefined, {}])
+      assert.equal(typeof redactor.text(wrong as unknown as string), 'string')
+  })
+})

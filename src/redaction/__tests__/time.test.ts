@@ -1,0 +1,89 @@
+/** Redaction takes time that grows with the length of a text, whoever wrote it. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRedactor, REDACTED } from '../redactor.js'
+
+const redactor = createRedactor()
+const x = (length: number): string => 'aB3'.repeat(length).slice(0, length)
+
+describe('time', () => {
+  const HOSTILE = [
+    ...[
+      'eyJ-',
+      'eyJa.',
+      'eyJaaaaaaaa.',
+      'a://',
+      'a://b:c',
+      'a://b:',
+      'a+',
+      'a.',
+      'a-',
+      'a:',
+      'a=',
+      '=',
+      ':',
+      '"',
+      "'",
+      '\\',
+    ],
+    ...[
+      'token=',
+      'token="',
+      'token="\\',
+      'token:    ',
+      `token=${REDACTED}`,
+      `token="${REDACTED}`,
+      'password',
+      'A_key.',
+      'key: ',
+    ],
+    ...[
+      'sk-',
+      'SG.',
+      `SG.${x(16)}`,
+      'ya29.',
+      'xoxb-',
+      'glpat-',
+      'AKIA',
+      'ghp_',
+      'github_pat_',
+      'npm_',
+      'pypi-',
+      'hf_',
+      'hvs.',
+    ],
+    ...[
+      'bearer ',
+      'basic  ',
+      'authorization: ',
+      'cookie: ',
+      '--password ',
+      '--token=',
+      'https://hooks.slack.com/services/',
+    ],
+    ...[
+      '-----BEGIN ',
+      '-----BEGIN PRIVATE KEY-----',
+      '-----BEGIN A PRIVATE KEY-----x-',
+      '-',
+      ' ',
+      '\n',
+      '\0',
+      'é',
+      '\u{1f600}',
+      'a',
+    ],
+  ]
+  const SIZE = 512 * 1024
+  for (const piece of HOSTILE) {
+    it(`half a megabyte of ${JSON.stringify(piece)} is read in time that grows with its length only`, () => {
+      const text = piece.repeat(Math.ceil(SIZE / piece.length))
+      const started = performance.now()
+      redactor.text(text)
+      redactor.text(`password=${text}`)
+      const elapsed = performance.now() - started
+      // What grows with the square takes minutes; the slowest linear one takes a quarter of a second.
+      assert.ok(elapsed < 3_000, `took ${Math.round(elapsed)} ms`)
+    })
+  }
+})
