@@ -72,7 +72,7 @@ export function statsText(containerId: string, stats: Fields): string {
 }
 
 /** Bytes as Docker prints sizes: decimal units, three significant digits. Strings stay as the provider sent them. */
-export function bytes(value: unknown): unknown {
+function bytes(value: unknown): unknown {
   if (typeof value !== 'number' || !Number.isFinite(value)) return value
   let size = value
   let unit = 0

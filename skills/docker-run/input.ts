@@ -10,7 +10,7 @@ const MIB = 1024 * 1024
 const NO_NUL = /^[^\0]*$/
 
 /** A pinned reference in normal form; the parser's own words are the error. */
-export const Image = z
+const Image = z
   .string()
   .transform((value, context) => {
     try {
@@ -47,7 +47,7 @@ const AbsolutePath = z
 
 const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a name is letters, digits and underscores')
 
-export const Mount = z.strictObject({
+const Mount = z.strictObject({
   source: AbsolutePath.describe('Directory or file on the engine host'),
   target: AbsolutePath.describe('Where it appears in the container'),
   read_only: z.boolean().default(true).describe('Whether the container may only read it'),

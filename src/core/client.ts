@@ -81,5 +81,5 @@ function fromProviderError(error: unknown, system: string): Failure {
 }
 
 /** Whether asking again can help, by the upstream's HTTP status; without one the connection failed, and it can. */
-export const isRetriableStatus = (status: number | undefined): boolean =>
+const isRetriableStatus = (status: number | undefined): boolean =>
   status === undefined || status === 408 || status === 429 || status >= 500

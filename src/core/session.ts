@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { DataObject } from './data.js'
 import { parseInput } from './input.js'
 
-export const Metadata = z
+const Metadata = z
   .record(z.string().max(1024), z.string().max(1024))
   .refine((pairs) => Object.keys(pairs).length <= 32, 'it must hold at most 32 pairs')
 

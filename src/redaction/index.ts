@@ -1,2 +1,2 @@
 /** What leaves skillgate leaves through here. */
-export { createRedactor, REDACTED, type Redactor } from './redactor.js'
+export { createRedactor, type Redactor } from './redactor.js'
