@@ -1,0 +1,10 @@
+/** Published as `skillgate/testing`: conformance suites for your own implementations, and fakes to test against. */
+export type { FakeContainer, FakeContainerConfig } from './fake-container.js'
+export { createFakeEngine, type FakeEngine, type FakeEngineOptions, type FakeFault } from './fake-engine.js'
+export type { FakeProcess, FakeProgram } from './fake-program.js'
+export type { FakeRequest } from './fake-routes.js'
+export type { FakeImage } from './fake-wire.js'
+export { providerPrograms, type SuiteProgram } from './provider-programs.js'
+export { type ProviderFixture, type ProviderSuiteOptions, testProvider } from './provider-suite.js'
+export { type SkillSuiteOptions, testSkill } from './skill-suite.js'
+export { type StoreSuiteOptions, testStore } from './store-suite.js'

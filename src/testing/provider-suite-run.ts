@@ -1,0 +1,142 @@
+/** The provider suite's part for `POST /containers/run`. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunOutcome, RunSpec } from '../core/run-spec.js'
+import { providerPrograms } from './provider-programs.js'
+import type { ProviderFixture } from './provider-suite.js'
+import { rejection } from './rejection.js'
+
+/** Long enough for an engine under load; only what hangs takes that long. */
+const TIMEOUT_MS = 20_000
+
+/** Declares the tests; each is skipped when the fixture has no image. */
+export function testRuns(fixture: () => ProviderFixture): void {
+  const testRun = (name: string, body: (image: string) => Promise<void>) =>
+    test(name, async (t) => {
+      const { image } = fixture()
+      if (image === undefined) return t.skip('the fixture has no image: the provider offers no runs')
+      await body(image)
+    })
+
+  async function run(image: string, program: keyof typeof providerPrograms, over: Partial<RunSpec> = {}) {
+    const { request } = fixture().provider
+    const answer = await request('POST', '/containers/run', specOf(image, program, over))
+    return (answer as { run: RunOutcome }).run
+  }
+
+  async function containerIds(): Promise<string[]> {
+    const answer = await fixture().provider.request('GET', '/containers?all=true&limit=100')
+    return (answer as { containers: { id: string }[] }).containers.map(({ id }) => id).sort()
+  }
+
+  testRun('a run keeps standard output and standard error apart, and reports the exit code', async (image) => {
+    const outcome = await run(image, 'bothStreams')
+    assert.deepEqual([outcome.stdout, outcome.stderr, outcome.exit_code], ['out\n', 'err\n', 3])
+    assert.deepEqual(outcome.output, { bytes_total: 8, bytes_kept: 8, truncated: false })
+    assert.deepEqual([outcome.timed_out, outcome.oom_killed, outcome.signal], [false, false, undefined])
+    assert.match(outcome.image_id, /^sha256:[0-9a-f]{64}$/)
+    assert.ok(Number.isFinite(outcome.duration_ms) && outcome.duration_ms >= 0)
+  })
+
+  testRun('a run tells how it was confined', async (image) => {
+    const { posture } = await run(image, 'nothing')
+    assert.equal(posture.network, 'none')
+    assert.equal(posture.read_only_root, true)
+    assert.equal(posture.memory_bytes, 64 * 1024 * 1024)
+  })
+
+  testRun('what is given as input is read to its end', async (image) => {
+    const stdin = `Grüße 🚢\n${'0123456789abcde\n'.repeat(6_000)}`
+    const outcome = await run(image, 'echo', { stdin })
+    assert.equal(outcome.exit_code, 0)
+    // Compared first: a diff of this much text takes minutes to print.
+    assert.ok(outcome.stdout === stdin, `${outcome.stdout.length} characters came back of ${stdin.length}`)
+  })
+
+  testRun('input that the program does not read costs no output', async (image) => {
+    const outcome = await run(image, 'ignoreInput', { stdin: 'x'.repeat(1024 * 1024) })
+    assert.deepEqual([outcome.stdout, outcome.exit_code], ['done\n', 0])
+  })
+
+  testRun('variables reach the program', async (image) => {
+    assert.equal((await run(image, 'printEnv', { env: { GREETING: 'hello = world' } })).stdout, 'hello = world')
+  })
+
+  testRun('characters survive however the output is cut', async (image) => {
+    assert.equal((await run(image, 'unicode')).stdout, 'Grüße 🚢 漢字')
+  })
+
+  testRun('a program that ignores signals is killed at its deadline, and nothing is left', async (image) => {
+    const before = await containerIds()
+    const outcome = await run(image, 'stubborn', { timeout_ms: 1_000 })
+    assert.deepEqual([outcome.timed_out, outcome.exit_code, outcome.signal], [true, null, 'SIGKILL'])
+    assert.equal(outcome.stdout, 'begun\n')
+    assert.deepEqual(await containerIds(), before)
+  })
+
+  testRun('long output keeps its beginning and its end, and everything is counted', async (image) => {
+    const outcome = await run(image, 'longOutput', { output: { keep_bytes: 1_000, limit_bytes: 1_000_000 } })
+    assert.deepEqual(outcome.output, { bytes_total: 100_001, bytes_kept: 1_000, truncated: true })
+    assert.deepEqual([outcome.stdout.at(0), outcome.stdout.at(-1), outcome.exit_code], ['a', 'z', 0])
+    assert.ok(outcome.stdout.length < 1_100)
+  })
+
+  testRun('a program that prints past the limit is killed', async (image) => {
+    const outcome = await run(image, 'endlessOutput', { output: { keep_bytes: 1_000, limit_bytes: 20_000 } })
+    assert.equal(outcome.output.limit_exceeded, true)
+    assert.deepEqual([outcome.exit_code, outcome.signal, outcome.timed_out], [null, 'SIGKILL', false])
+    assert.ok(outcome.output.bytes_total > 20_000 && outcome.output.bytes_kept <= 1_000)
+  })
+
+  testRun('output is handed on while the program runs, and an abort ends it and leaves nothing', async (image) => {
+    const before = await containerIds()
+    const controller = new AbortController()
+    const seen: string[] = []
+    const spec = specOf(image, 'stubborn', {})
+    const error = await rejection(
+      fixture().provider.request('POST', '/containers/run', spec, {
+        signal: controller.signal,
+        onOutput(stream, text) {
+          seen.push(`${stream}: ${text}`)
+          controller.abort()
+        },
+      }),
+    )
+    assert.ok('stdout: begun\n'.startsWith(seen[0] ?? 'nothing'), `seen: ${seen}`)
+    assert.notEqual(error.name, 'AssertionError')
+    assert.deepEqual(await containerIds(), before)
+  })
+
+  testRun('runs side by side do not mix their outputs', async (image) => {
+    const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map((stdin) => run(image, 'echo', { stdin })))
+    assert.deepEqual(
+      outcomes.map(({ stdout }) => stdout),
+      ['a', 'b', 'c', 'd'],
+    )
+  })
+
+  testRun('an image that is not there is not run', async () => {
+    await rejection(run(`skillgate-absent@sha256:${'0'.repeat(64)}`, 'nothing'))
+  })
+
+  testRun('a spec with a field that does not exist is refused', async (image) => {
+    const spec = { ...specOf(image, 'nothing', {}), privileged: true }
+    await rejection(fixture().provider.request('POST', '/containers/run', spec))
+  })
+}
+
+function specOf(image: string, program: keyof typeof providerPrograms, over: Partial<RunSpec>): RunSpec {
+  return {
+    image,
+    cmd: providerPrograms[program].cmd,
+    env: {},
+    timeout_ms: TIMEOUT_MS,
+    memory_mb: 64,
+    cpus: 1,
+    pids: 64,
+    network: 'none',
+    mounts: [],
+    output: { keep_bytes: 1024 * 1024, limit_bytes: 8 * 1024 * 1024 },
+    ...over,
+  }
+}
