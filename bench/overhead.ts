@@ -1,8 +1,8 @@
 /** What `execute` and a whole run through the gate cost when the client answers at once. */
 
-import { dockerApi } from '../skills/docker-api/handler.js'
-import { createGate } from '../src/core/gate.js'
-import { createMemoryStore } from '../src/stores/memory.js'
+import { createGate } from 'skillgate'
+import { dockerApi } from 'skillgate/skills/docker-api'
+import { createMemoryStore } from 'skillgate/stores/memory'
 import { printTable } from './measure.js'
 
 const container = {

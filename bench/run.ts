@@ -1,8 +1,8 @@
 /** docker.run of /bin/true against `docker run` with the same flags, and where its time goes. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { execute } from '../skills/docker-run/handler.js'
-import { createDockerProvider } from '../src/docker/index.js'
+import { createDockerProvider } from 'skillgate/docker'
+import { execute } from 'skillgate/skills/docker-run'
 import { measure, ms, printTable, quantile, ratio } from './measure.js'
 
 const exec = promisify(execFile)

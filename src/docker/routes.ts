@@ -47,23 +47,26 @@ export const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 export function parseL1Request(method: unknown, path: unknown): L1Request {
   if (typeof method !== 'string' || typeof path !== 'string' || path.length > 500) throw unknownRoute(method, path)
   const [pathname = '', search, ...rest] = path.split('?')
-  const segments = pathname.split('/').slice(1)
-  const found = Object.keys(L1_ROUTES).find((route) => matches(route, method, pathname, segments))
+  const segments = pathname.split('/')
+  const found = ROUTE_TABLE.find(
+    (route) =>
+      route.method === method &&
+      route.parts.length === segments.length &&
+      route.parts.every((part, index) => part === '{id}' || part === segments[index]),
+  )
   if (found === undefined || rest.length > 0) throw unknownRoute(method, path)
-  const route = found as L1Route
-  const id = route.includes('{id}') ? (segments[1] ?? '') : ''
-  if (route.includes('{id}') && !CONTAINER_ID.test(id)) {
+  const id = found.hasId ? (segments[2] ?? '') : ''
+  if (found.hasId && !CONTAINER_ID.test(id)) {
     throw refused('id', id, 'must be a container id or name: letters, digits, _ . - and at most 128 of them')
   }
-  return { route, id, query: parseQuery(L1_ROUTES[route], search) } as L1Request
+  return { route: found.route, id, query: parseQuery(L1_ROUTES[found.route], search) } as L1Request
 }
 
-function matches(route: string, method: string, pathname: string, segments: string[]): boolean {
-  const [routeMethod, template = ''] = route.split(' ')
-  if (routeMethod !== method || !pathname.startsWith('/')) return false
-  const parts = template.split('/').slice(1)
-  return parts.length === segments.length && parts.every((part, index) => part === '{id}' || part === segments[index])
-}
+/** The routes taken apart, in the order in which they are tried. */
+const ROUTE_TABLE = (Object.keys(L1_ROUTES) as L1Route[]).map((route) => {
+  const [method, template = ''] = route.split(' ')
+  return { route, method, parts: template.split('/'), hasId: template.includes('{id}') }
+})
 
 function parseQuery(parameters: Record<string, Parameter<unknown>>, search: string | undefined) {
   const values = new Map<string, string>()

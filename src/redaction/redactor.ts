@@ -2,7 +2,7 @@
 import { isSecretKey } from './key.js'
 import { ASSIGNMENT, isSuspect, RULES } from './rule.js'
 
-export const REDACTED = '[REDACTED]'
+const REDACTED = '[REDACTED]'
 const UNREADABLE = '[withheld: this text could not be checked for secrets]'
 const MIN_REGISTERED = 8
 /** Below the 32 levels that logged data may have. */
