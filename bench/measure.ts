@@ -1,4 +1,5 @@
 /** Measures contenders in turn, so that what else the machine does falls on all of them, and prints their medians. */
+import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Contender {
   name: string
@@ -12,17 +13,21 @@ export interface Measured {
   p95: number
 }
 
-/** Runs every contender `rounds` times, one after the other in each round, after `warmup` rounds that do not count. */
+/**
+ * Runs every contender `rounds` times, one after the other in each round, after `warmup` rounds that do not count. With
+ * `pauseMs` each call begins after a pause: back to back, an engine that has not gone to sleep yet answers sooner, and
+ * who asks again soonest looks fastest.
+ */
 export async function measure(
   contenders: readonly Contender[],
-  rounds: number,
-  warmup = Math.min(5, rounds),
+  { rounds, warmup = 2, pauseMs = 0 }: { rounds: number; warmup?: number; pauseMs?: number },
 ): Promise<Measured[]> {
   const samples = contenders.map((): number[] => [])
   for (let round = -warmup; round < rounds; round++) {
     // Who goes first changes, because the first request after a pause is the slowest.
     for (let turn = 0; turn < contenders.length; turn++) {
       const index = (turn + Math.max(round, 0)) % contenders.length
+      if (pauseMs > 0) await delay(pauseMs)
       const started = performance.now()
       await contenders[index]?.run()
       if (round >= 0) samples[index]?.push(performance.now() - started)

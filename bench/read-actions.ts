@@ -65,7 +65,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'dockerode', run: () => dockerode(docker) },
         { name: 'skillgate', run: () => act(action, params) },
       ]
-      const [undici, peer, ours] = await measure(contenders, rounds, 200)
+      const [undici, peer, ours] = await measure(contenders, { rounds, warmup: 200, pauseMs: 2 })
       if (undici === undefined || peer === undefined || ours === undefined) continue
       rows.push([
         action,
@@ -77,7 +77,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
       ])
     }
     printTable(
-      `docker-api read actions, ${CONTAINERS} containers, p50 of ${rounds} rounds`,
+      `docker-api read actions, ${CONTAINERS} containers, p50 of ${rounds} calls, each after a pause of 2 ms`,
       ['action', 'bare undici', 'dockerode', 'skillgate', 'to undici', 'to dockerode'],
       rows,
     )
@@ -93,8 +93,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'container_stats, seen within 10 s', run: () => act('container_stats', { containerId: id }) },
         { name: 'container_stats, never seen before', run: fresh },
       ],
-      8,
-      1,
+      { rounds: 8, warmup: 1 },
     )
     const peer = stats[0]?.p50 ?? Number.NaN
     printTable(

@@ -6,6 +6,7 @@ import { execute } from 'skillgate/skills/docker-run'
 import { measure, ms, printTable, quantile, ratio } from './measure.js'
 
 const exec = promisify(execFile)
+const WARMUP = 2
 
 export async function benchRun(host: string, image: string, rounds: number): Promise<void> {
   const calls = new Map<string, number[]>()
@@ -55,8 +56,7 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
       { name: 'docker.run', run: skillgate },
       { name: 'docker run', run: cli },
     ],
-    rounds,
-    2,
+    { rounds, warmup: WARMUP },
   )
   await providerClient.close()
   if (ours === undefined || theirs === undefined) return
@@ -70,7 +70,7 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
   )
   const rows = [...calls].map(([name, samples]) => [
     name,
-    (samples.length / (rounds + 2)).toFixed(1),
+    (samples.length / (rounds + WARMUP)).toFixed(1),
     ms(quantile(samples, 0.5)),
   ])
   printTable('Where the time of a run goes', ['engine call', 'per run', 'p50'], rows)

@@ -7,6 +7,7 @@ export interface Container extends Fields {
   id?: string
   name?: string
   image?: string
+  image_id?: string
 }
 
 /** The list in an answer, under its own key or `data`. A missing list is an error: "none" would be a claim. */
@@ -16,10 +17,16 @@ export function readList(answer: unknown, key: string): Fields[] {
   throw malformed(`a list of ${key}`)
 }
 
-export const readContainer = (answer: unknown): Container => readObject(answer, 'container') as Container
+export const readContainer = (answer: unknown): Container =>
+  readObject(answer, 'container', ['id', 'name']) as Container
 
-export function readObject(answer: unknown, key: string): Fields {
-  const object = [fieldsOf(answer)[key], fieldsOf(answer).data, answer].find(isFields)
+export const readStats = (answer: unknown): Fields => readObject(answer, 'stats', ['cpu_percent', 'memory_usage'])
+
+/** The object under its own key or `data`, or the answer itself where it has one of the fields that tell it. */
+function readObject(answer: unknown, key: string, telling: string[]): Fields {
+  const fields = fieldsOf(answer)
+  const bare = telling.some((field) => fields[field] !== undefined) ? fields : undefined
+  const object = [fields[key], fields.data, bare].find(isFields)
   if (object !== undefined) return object
   throw malformed(`the ${key}`)
 }

@@ -19,7 +19,7 @@ import {
   readContainer,
   readList,
   readLogs,
-  readObject,
+  readStats,
   statsText,
 } from './answer.js'
 import { All, ContainerId, ContainerLimit, ImageLimit, MAX_LIMIT, StopTimeout, Tail, Timestamps } from './input.js'
@@ -27,6 +27,8 @@ import { authorised, Constraints, imageInScope, inScope } from './scope.js'
 
 export const DEFAULT_TIMEOUT_MS = 15_000
 export const MAX_TIMEOUT_MS = 30_000
+
+const onlyThis = ({ containerId }: { containerId: string }) => ({ containers: [containerId] })
 
 const list_containers = action({
   description: 'List Docker containers.',
@@ -36,12 +38,12 @@ const list_containers = action({
   async run({ all, limit }, { request, constraints }) {
     const narrowed = constraints?.containers !== undefined || constraints?.images !== undefined
     const answer = await request('GET', `/containers?all=${all}&limit=${narrowed ? MAX_LIMIT : limit}`)
-    const containers = readList(answer, 'containers')
-      .filter((row) => inScope(row, constraints))
-      .slice(0, limit)
+    const rows = readList(answer, 'containers')
+    const containers = rows.filter((row) => inScope(row, constraints)).slice(0, limit)
+    const title = `Containers (${containers.length} results, all=${all})`
     return {
-      text: numbered(`Containers (${containers.length} results, all=${all})`, containers.map(containerRow)),
-      data: { all, limit, containerCount: containers.length, containers },
+      text: numbered(title, containers.map(containerRow)) + cutText(rows, narrowed),
+      data: { all, limit, containerCount: containers.length, containers, ...cutData(rows, narrowed) },
     }
   },
 })
@@ -51,6 +53,7 @@ const get_container = action({
   risk: 'read',
   input: z.strictObject({ containerId: ContainerId }),
   constraints: Constraints,
+  suggest: onlyThis,
   async run({ containerId }, context) {
     const container = readContainer(
       await context.request('GET', `/containers/${await authorised(containerId, context)}`),
@@ -64,10 +67,10 @@ const start_container = action({
   risk: 'write',
   input: z.strictObject({ containerId: ContainerId }),
   constraints: Constraints,
+  suggest: onlyThis,
   async run({ containerId }, context) {
     const response = await context.request('POST', `/containers/${await authorised(containerId, context)}/start`)
-    const already = unchanged(response) ? ' It was running already.' : ''
-    return { text: `Container ${containerId} started successfully.${already}`, data: { containerId, response } }
+    return { text: `Container ${containerId} started successfully.`, data: { containerId, response } }
   },
 })
 
@@ -76,12 +79,12 @@ const stop_container = action({
   risk: 'write',
   input: z.strictObject({ containerId: ContainerId, timeout: StopTimeout }),
   constraints: Constraints,
+  suggest: onlyThis,
   async run({ containerId, timeout }, context) {
     const id = await authorised(containerId, context)
     const response = await context.request('POST', `/containers/${id}/stop?timeout=${timeout}`)
-    const already = unchanged(response) ? ' It was stopped already.' : ''
     return {
-      text: `Container ${containerId} stopped successfully (timeout=${timeout}s).${already}`,
+      text: `Container ${containerId} stopped successfully (timeout=${timeout}s).`,
       data: { containerId, timeout, response },
     }
   },
@@ -93,13 +96,14 @@ const list_images = action({
   input: z.strictObject({ limit: ImageLimit }),
   constraints: Constraints,
   async run({ limit }, { request, constraints }) {
-    const asked = constraints?.images === undefined ? limit : MAX_LIMIT
-    const images = readList(await request('GET', `/images?limit=${asked}`), 'images')
+    const narrowed = constraints?.images !== undefined
+    const rows = readList(await request('GET', `/images?limit=${narrowed ? MAX_LIMIT : limit}`), 'images')
+    const images = rows
       .filter((image) => imageInScope([imageName(image), String(image.id)], constraints))
       .slice(0, limit)
     return {
-      text: numbered(`Images (${images.length} results)`, images.map(imageRow)),
-      data: { limit, imageCount: images.length, images },
+      text: numbered(`Images (${images.length} results)`, images.map(imageRow)) + cutText(rows, narrowed),
+      data: { limit, imageCount: images.length, images, ...cutData(rows, narrowed) },
     }
   },
 })
@@ -109,6 +113,7 @@ const get_logs = action({
   risk: 'read',
   input: z.strictObject({ containerId: ContainerId, tail: Tail, timestamps: Timestamps }),
   constraints: Constraints,
+  suggest: onlyThis,
   judge: ({ tail }, { max_tail }) =>
     max_tail === undefined || tail <= max_tail
       ? undefined
@@ -117,7 +122,7 @@ const get_logs = action({
     const id = await authorised(containerId, context)
     const logs = readLogs(await context.request('GET', `/containers/${id}/logs?tail=${tail}&timestamps=${timestamps}`))
     return {
-      text: `Logs for container ${containerId} (tail=${tail}, timestamps=${timestamps})\n\n${logs === '' ? '(no output)' : logs}`,
+      text: `Logs for container ${containerId} (tail=${tail}, timestamps=${timestamps})\n\n${logs}`,
       data: { containerId, tail, timestamps },
     }
   },
@@ -128,18 +133,22 @@ const container_stats = action({
   risk: 'read',
   input: z.strictObject({ containerId: ContainerId }),
   constraints: Constraints,
+  suggest: onlyThis,
   async run({ containerId }, context) {
     const id = await authorised(containerId, context)
-    const stats = readObject(await context.request('GET', `/containers/${id}/stats`), 'stats')
+    const stats = readStats(await context.request('GET', `/containers/${id}/stats`))
     return { text: statsText(containerId, stats), data: { containerId, stats } }
   },
 })
 
+/** The protocol lists 100 at most; what a policy lets through may lie behind them, and the answer must not deny it. */
+const isCut = (rows: unknown[], narrowed: boolean): boolean => narrowed && rows.length >= MAX_LIMIT
+const cutText = (rows: unknown[], narrowed: boolean): string =>
+  isCut(rows, narrowed) ? `\n\nOnly the first ${rows.length} were searched for what the policy covers.` : ''
+const cutData = (rows: unknown[], narrowed: boolean) => (isCut(rows, narrowed) ? { searched: rows.length } : {})
+
 const numbered = (title: string, rows: string[]): string =>
   `${title}\n\n${rows.length === 0 ? '(none)' : rows.map((row, index) => `${index + 1}. ${row}`).join('\n')}`
-
-const unchanged = (response: unknown): boolean =>
-  (response as { changed?: unknown } | null | undefined)?.changed === false
 
 /**
  * The skill as a value, for `createGate({ skills: [dockerApi] })`.

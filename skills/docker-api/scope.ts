@@ -1,6 +1,6 @@
 /** What a policy can narrow in docker-api, and its enforcement on the container that an id really means. */
 import { z } from 'zod'
-import { Failure } from '../../src/core/failure.js'
+import { Failure, isFailure } from '../../src/core/failure.js'
 import type { ActionContext } from '../../src/core/skill.js'
 import { type Container, readContainer } from './answer.js'
 import { ContainerId, MAX_TAIL, MIN_TAIL } from './input.js'
@@ -25,8 +25,8 @@ export const Constraints = z.strictObject({
 export type Constraints = z.infer<typeof Constraints>
 
 /** True when the policy lets this container be seen and used. */
-export function inScope({ id, name, image }: Container, { containers, images }: Constraints = {}): boolean {
-  return matchesAny([name, id], containers) && matchesAny([image], images)
+export function inScope({ id, name, image, image_id }: Container, { containers, images }: Constraints = {}): boolean {
+  return matchesAny([name, id], containers) && matchesAny([image, image_id], images)
 }
 
 /** True when the policy lets this image be seen. */
@@ -45,8 +45,8 @@ export async function authorised(
   { request, constraints }: Pick<ActionContext<Constraints>, 'request' | 'constraints'>,
 ): Promise<string> {
   if (constraints?.containers === undefined && constraints?.images === undefined) return containerId
-  const container = readContainer(await request('GET', `/containers/${containerId}`))
-  if (!inScope(container, constraints)) {
+  const container = await resolve(containerId, request)
+  if (container === undefined || !inScope(container, constraints)) {
     throw new Failure('DENIED', `The policy of this session does not cover container ${containerId}.`, {
       details: { field: 'containerId' },
     })
@@ -54,6 +54,19 @@ export async function authorised(
   const id = ContainerId.safeParse(container.id)
   if (id.success) return id.data
   throw new Failure('UPSTREAM_ERROR', 'The provider resolved the container without a usable id.', { retriable: false })
+}
+
+/** Undefined for a container that does not exist: under a narrowing policy that must look like one that is not covered. */
+async function resolve(
+  containerId: string,
+  request: ActionContext<Constraints>['request'],
+): Promise<Container | undefined> {
+  try {
+    return readContainer(await request('GET', `/containers/${containerId}`))
+  } catch (error) {
+    if (isFailure(error) && error.details?.status === 404) return undefined
+    throw error
+  }
 }
 
 /** Wildcard match in linear space and at most |value| × |glob| steps: a hostile name cannot make it slow. */

@@ -20,7 +20,7 @@ const run = action({
     const narrowed = constraints ?? direct(input, Constraints.parse({}))
     const objection = judge(input, narrowed)
     if (objection !== undefined) throw new Failure('DENIED', `${objection.reason}.`)
-    const answer = (await request('POST', '/containers/run', toSpec(input, narrowed))) as { run?: RunOutcome } | null
+    const answer = (await request('POST', '/containers/run', toSpec(input, narrowed))) as RunAnswer | null
     const outcome = answer?.run
     if (typeof outcome !== 'object' || outcome === null || typeof outcome.stdout !== 'string') {
       throw new Failure(
@@ -29,10 +29,25 @@ const run = action({
         { retriable: false },
       )
     }
-    const failure = failureOf(outcome, input)
+    const { warnings = [] } = answer ?? {}
+    const failure = failureOf(outcome, input, warnings)
     if (failure !== undefined) throw failure
-    return { text: `${summary(outcome)}\n\n${outputText(outcome)}`, data: { run: outcome } }
+    return {
+      text: [summary(outcome), ...warnings, '', outputText(outcome)].join('\n'),
+      data: dataOf(outcome, warnings),
+    }
   },
+})
+
+/** `warnings`: what the outcome cannot tell, such as a container that could not be removed. */
+interface RunAnswer {
+  run?: RunOutcome
+  warnings?: string[]
+}
+
+const dataOf = (run: RunOutcome, warnings: string[]): Record<string, unknown> => ({
+  run,
+  ...(warnings.length > 0 && { warnings }),
 })
 
 function toSpec(input: RunInput, { max_pids, max_output_bytes }: Constraints): RunSpec {
@@ -55,8 +70,8 @@ function toSpec(input: RunInput, { max_pids, max_output_bytes }: Constraints): R
 }
 
 /** How the program ended, when that is not a success. Its output so far goes along. */
-function failureOf(outcome: RunOutcome, { timeout_ms }: RunInput): Failure | undefined {
-  const partial = { text: outputText(outcome), data: { run: outcome } }
+function failureOf(outcome: RunOutcome, { timeout_ms }: RunInput, warnings: string[]): Failure | undefined {
+  const partial = { text: [...warnings, outputText(outcome)].join('\n'), data: dataOf(outcome, warnings) }
   const { exit_code, output } = outcome
   if (outcome.timed_out) {
     return new Failure(

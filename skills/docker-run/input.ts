@@ -92,12 +92,15 @@ export type RunInput = z.infer<typeof RunInput>
 export const Constraints = z.strictObject({
   images: z.array(Image).max(MAX_IMAGES).default([]).describe('Pinned images that may run; none when empty'),
   network_allowed: z.boolean().default(false).describe('Whether params may ask for the network'),
-  mounts_allowed: z.boolean().default(false).describe('Whether params may mount; sources must lie under mount_roots'),
+  mounts_allowed: z
+    .boolean()
+    .default(false)
+    .describe('Whether params may mount; each source must be one of mount_roots'),
   mount_roots: z
     .array(AbsolutePath)
     .max(MAX_MOUNT_ROOTS)
     .default([])
-    .describe('Host directories under which mount sources must lie'),
+    .describe('Host directories that may be mounted, each as it stands here'),
   cmd_allowed: z.boolean().default(true).describe('Whether params may set cmd'),
   cmd: Words.optional().describe('The one cmd allowed'),
   entrypoint_allowed: z.boolean().default(true).describe('Whether params may set entrypoint'),

@@ -4,7 +4,7 @@ import { type Constraints, MAX_ENV_NAMES, MAX_IMAGES, MAX_MOUNT_ROOTS, type RunI
 
 /** Variables that load code into, or reroute the traffic of, whatever program runs. Allowed only by name. */
 const LOADER_OR_PROXY =
-  /^(?:LD_.*|DYLD_.*|GCONV_PATH|GLIBC_TUNABLES|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PERL5LIB|PERL5OPT|PERL5DB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|BASH_ENV|ENV|PROMPT_COMMAND|SHELLOPTS|BASHOPTS|IFS|(?:HTTPS?|FTP|ALL|NO)_PROXY)$/i
+  /^(?:LD_.*|NVIDIA_.*|DYLD_.*|GCONV_PATH|GLIBC_TUNABLES|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PERL5LIB|PERL5OPT|PERL5DB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|CLASSPATH|DOTNET_STARTUP_HOOKS|OPENSSL_CONF|GIT_.*|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|BASH_ENV|ENV|PROMPT_COMMAND|SHELLOPTS|BASHOPTS|IFS|(?:HTTPS?|FTP|ALL|NO)_PROXY)$/i
 
 type Check = (input: RunInput, constraints: Constraints) => Objection | undefined
 
@@ -34,10 +34,10 @@ const CHECKS: readonly Check[] = [
 
   ({ mounts }, { mounts_allowed, mount_roots }) => {
     if (mounts.length === 0) return undefined
-    const outside = mounts.find(({ source }) => !mount_roots.some((root) => isWithin(source, root)))
+    const outside = mounts.find(({ source }) => !mount_roots.some((root) => isSamePath(source, root)))
     if (mounts_allowed && outside === undefined) return undefined
     const reason = mounts_allowed
-      ? `mount source ${outside?.source} lies outside the policy's mount_roots`
+      ? `mount source ${outside?.source} is not one of the policy's mount_roots`
       : 'mounts are not allowed by the policy'
     const sources = mounts.map(({ source }) => source)
     const roots = outside === undefined ? mount_roots : extended(mount_roots, sources, MAX_MOUNT_ROOTS)
@@ -96,9 +96,12 @@ function atMost(
   }
 }
 
-/** Path containment by whole segments: /data does not cover /database. Real paths are the provider's to check. */
-function isWithin(path: string, root: string): boolean {
-  const segments = (text: string): string[] => text.split('/').filter((part) => part !== '' && part !== '.')
-  const inner = segments(path)
-  return segments(root).every((part, index) => inner[index] === part)
+/** Only a root itself: below it a program with write access could have put a link that leads out. */
+function isSamePath(path: string, root: string): boolean {
+  const plain = (text: string): string =>
+    text
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .join('/')
+  return plain(path) === plain(root)
 }

@@ -39,7 +39,7 @@ export async function race<T>(
   })
   ended.catch(() => {})
   try {
-    const result = work(controller.signal)
+    const result = (async () => work(controller.signal))()
     // The work may fail after the race is decided; that is nobody's unhandled rejection.
     result.catch(() => {})
     return await Promise.race([result, ended])

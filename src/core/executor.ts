@@ -101,7 +101,10 @@ export function createExecutor({
       }
       const { draft, failed } = await perform(id, step, call, { signal, onOutput })
       pending.push(draft)
-      if (failed !== undefined) ending = signal.aborted ? CANCELLED : { status: 'failed', reason: failed }
+      if (failed !== undefined) {
+        const status = failed.code === 'INTERNAL' ? 'unknown' : 'failed'
+        ending = signal.aborted ? CANCELLED : { status, reason: failed }
+      }
     }
     pending.push({ type: 'run.finished', run_id: id, data: { ...ending } })
     await log.write(sessionId, () => ({ drafts: pending, result: undefined }))
@@ -155,7 +158,7 @@ export function createExecutor({
   async function cancel(runId: string): Promise<void> {
     const run = active.get(runId)
     if (run === undefined || run.phase === 'ended') {
-      throw new Failure('CONFLICT', `Run ${runId} has ended already.`)
+      throw new Failure('CONFLICT', `Run ${runId} has ended, or another process executes it.`)
     }
     const wasQueued = run.phase === 'queued'
     run.controller.abort()

@@ -73,11 +73,6 @@ export class Failure extends Error {
     this.details = details
     this.partial = partial
   }
-
-  /** The HTTP status that goes with the code. */
-  get status(): number {
-    return FAILURES[this.code].status
-  }
 }
 
 /** True for a Failure of this or of another copy of the package (a host may load two). */
@@ -96,7 +91,7 @@ export function isFailure(error: unknown): error is Failure {
   }
 }
 
-/** Says what an unexpected value is, short enough for a message: `"abc…" (string)`, `[7] (array)`. */
+/** Says what an unexpected value is, short enough for a message: `"abc" (string)`, `[7] (array)`. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
@@ -104,7 +99,8 @@ export function describe(value: unknown): string {
     const kind = Array.isArray(value) ? 'array' : typeof value
     if (kind === 'function' || kind === 'symbol') return `a ${kind}`
     const text = kind === 'bigint' || kind === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
-    return `${text.length > 60 ? `${text.slice(0, 60)}…` : text} (${kind})`
+    // Not its beginning: half a secret is one that no redactor recognises.
+    return text.length > 80 ? `[${text.length} characters] (${kind})` : `${text} (${kind})`
   } catch {
     return 'an object that is not JSON'
   }

@@ -1,16 +1,16 @@
 /** The gate: what a host embeds. Sessions with policies, messages with intents, runs, and the log of all of it. */
 import { randomUUID } from 'node:crypto'
-import { createRedactor, type Redactor } from '../redaction/index.js'
+import { createRedactor } from '../redaction/index.js'
 import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
 import { createBroker } from './broker.js'
-import { canonical, type Data, parseObject } from './data.js'
+import { canonical, parseObject, sha256 } from './data.js'
 import { REGISTRY, readEvent } from './event.js'
 import { createExecutor } from './executor.js'
 import { Failure } from './failure.js'
 import { parseInput, withoutNulls } from './input.js'
 import { available, createLog, existing, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
-import { type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
+import { assertLoggable, type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
 import { containLogger, type Logger, type ProviderClient } from './provider.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
 import { type AuditValidation, type Replay, replay, validateAll, validateChain } from './replay.js'
@@ -23,6 +23,7 @@ import {
   parseSessionInput,
   type SessionDocument,
   type SessionInput,
+  toMessage,
 } from './session.js'
 import type { Skill } from './skill.js'
 import type { PositionedEvent, Store } from './store.js'
@@ -38,7 +39,7 @@ export interface GateOptions {
   gatewayClient?: ProviderClient
   /** A client of its own for a skill, by the skill's name. */
   providers?: Readonly<Record<string, ProviderClient>>
-  /** The host's own secrets, removed from everything that leaves. */
+  /** The host's own secrets, 8 characters or more each, removed from everything that leaves. */
   secrets?: readonly string[]
   /** Milliseconds for one tool call of a skill without a timing of its own; at most the skill's maximum. */
   timeoutMs?: number
@@ -102,6 +103,9 @@ export interface Gate extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** Shorter ones stand in harmless text too often. */
+const MIN_SECRET = 8
+
 /**
  * Creates a gate.
  *
@@ -135,6 +139,16 @@ export function createGate({
   now = () => new Date(),
   newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
 }: GateOptions): Gate {
+  const short = secrets.findIndex((secret) => secret.length < MIN_SECRET)
+  if (short >= 0) {
+    throw new Failure(
+      'INVALID_INPUT',
+      `secrets[${short}] is shorter than ${MIN_SECRET} characters, too short to be told from other text.`,
+      {
+        details: { field: `secrets[${short}]` },
+      },
+    )
+  }
   const redactor = createRedactor({ registered: secrets })
   const logger = containLogger(hostLogger)
   const broker = createBroker({ skills, providerClient, gatewayClient, providers, redactor, logger, timeoutMs })
@@ -144,10 +158,10 @@ export function createGate({
   const registry = createRegistry({ store, log, now })
   /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
   const posting = new Set<Promise<unknown>>()
-  let closed = false
+  let closed: Promise<void> | undefined
 
   const assertOpen = (): void => {
-    if (closed) throw new Failure('UNAVAILABLE', 'This gate is closed.', { retriable: false })
+    if (closed !== undefined) throw new Failure('UNAVAILABLE', 'This gate is closed.', { retriable: false })
   }
 
   async function stateOf(sessionId: string): Promise<SessionState> {
@@ -191,7 +205,7 @@ export function createGate({
       const posted = log
         .write(id, (state) => {
           existing(state, id)
-          const asked = intents.map(({ tool }) => ({ tool }))
+          const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
           return {
             drafts: [
               { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
@@ -242,6 +256,8 @@ export function createGate({
         throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
       },
       async cancel() {
+        const before = await read()
+        if (isEnded(before)) throw new Failure('CONFLICT', `Run ${id} has ended already.`)
         await executor.cancel(id)
         return read()
       },
@@ -278,11 +294,17 @@ export function createGate({
     return available(validateChain(store, session_id))
   }
 
-  async function close(): Promise<void> {
-    closed = true
+  async function shutDown(): Promise<void> {
+    // First what is on its way into the log, because it may queue a run.
     await Promise.allSettled(posting)
     await executor.close()
+    await log.idle()
     await store.close?.()
+  }
+
+  function close(): Promise<void> {
+    closed ??= shutDown()
+    return closed
   }
 
   return {
@@ -312,36 +334,5 @@ export function createGate({
     validate,
     close,
     [Symbol.asyncDispose]: close,
-  }
-}
-
-/** The policy in force is the one in the log, and the log holds no secrets: a policy must do without them. */
-function assertLoggable({ document }: Policy, redactor: Redactor): void {
-  const index = document.overrides.findIndex(
-    (override) => canonical(redactor.value(override) as Data) !== canonical(override as unknown as Data),
-  )
-  if (index < 0) return
-  throw new Failure(
-    'INVALID_INPUT',
-    `overrides[${index}] holds what looks like a secret, and policies are logged. Pass secrets in another way.`,
-    { details: { field: `overrides[${index}]` } },
-  )
-}
-
-function toMessage(event: PositionedEvent): MessageDocument {
-  const { data, ts, run_id } = readEvent(event)
-  const { message_id, role, content, metadata } = data as {
-    message_id: string
-    role: string
-    content: string
-    metadata?: Record<string, string>
-  }
-  return {
-    id: message_id,
-    role,
-    content,
-    timestamp: ts,
-    ...(metadata && { metadata }),
-    ...(run_id !== undefined && { run_id }),
   }
 }

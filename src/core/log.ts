@@ -21,6 +21,8 @@ export interface Log {
   /** Appends what `decide` answers for the current state. When another writer came between, it decides again. */
   write<T>(sessionId: string, decide: (state: SessionState) => { drafts: Draft[]; result: T }): Promise<T>
   state(sessionId: string): Promise<SessionState>
+  /** Resolves when every write under way has ended. */
+  idle(): Promise<void>
 }
 
 const MAX_CACHED = 1_000
@@ -98,10 +100,7 @@ export function createLog({
       const state = await load(sessionId)
       const { drafts, result } = decide(state)
       // Redacted first and cut then: a cut through a secret would leave a part that no rule recognises.
-      const clean = drafts.map((draft) => ({
-        ...draft,
-        data: capped(redactor.value(draft.data) as DataObject) as Record<string, unknown>,
-      }))
+      const clean = drafts.map((draft) => ({ ...draft, data: capped(redactor.value(draft.data) as DataObject) }))
       const events = seal(sessionId, state.head, clean, { now, newId })
       const last = events.at(-1)
       if (last === undefined) return result
@@ -132,7 +131,16 @@ export function createLog({
     return mine
   }
 
-  return { write, state: load }
+  /** For reading: what another process appended since counts, so the cached state holds only while the head is the same. */
+  async function state(sessionId: string): Promise<SessionState> {
+    const cached = cache.get(sessionId)
+    if (cached !== undefined && (await available(store.head(sessionId)))?.hash !== cached.head?.hash) {
+      cache.delete(sessionId)
+    }
+    return load(sessionId)
+  }
+
+  return { write, state, idle: async () => void (await Promise.all(writers.values())) }
 }
 
 /** The session of a state, or NOT_FOUND. The registry's chain is nobody's session. */
@@ -161,14 +169,21 @@ const unavailable = (error: unknown): Failure =>
 
 const MAX_LOGGED_STRING = 256 * 1024
 
-/** Long strings cut to their head and tail for the log; the full value's hash stands beside them. */
-function capped(value: Data): Data {
-  if (typeof value === 'string') {
-    if (value.length <= MAX_LOGGED_STRING) return value
-    const half = MAX_LOGGED_STRING / 2
-    return `${value.slice(0, half)}[… ${value.length - 2 * half} characters left out of the log …]${value.slice(-half)}`.toWellFormed()
+/** Long strings cut to their head and tail for the log; `capped` says so, because the mark in the text could be forged. */
+function capped(data: DataObject): Record<string, unknown> {
+  let cut = false
+  const cap = (value: Data): Data => {
+    if (typeof value === 'string') {
+      if (value.length <= MAX_LOGGED_STRING) return value
+      cut = true
+      const half = MAX_LOGGED_STRING / 2
+      const left = value.length - 2 * half
+      return `${value.slice(0, half)}[… ${left} characters left out of the log …]${value.slice(-half)}`.toWellFormed()
+    }
+    if (Array.isArray(value)) return value.map(cap)
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value as DataObject).map(([key, member]) => [key, cap(member)]))
   }
-  if (Array.isArray(value)) return value.map(capped)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value as DataObject).map(([key, member]) => [key, capped(member)]))
+  const kept = cap(data) as Record<string, unknown>
+  return cut ? { ...kept, capped: true } : kept
 }

@@ -1,6 +1,7 @@
 /** The session policy: a document of overrides over "deny", parsed against the installed tools, and its judgement. */
 import { z } from 'zod'
-import type { DataObject } from './data.js'
+import type { Redactor } from '../redaction/index.js'
+import { canonical, type Data, type DataObject } from './data.js'
 import { describe, Failure, type FailureCode, isFailure } from './failure.js'
 import { parseInput } from './input.js'
 import type { Tool } from './tool.js'
@@ -139,7 +140,10 @@ export function evaluate(policy: Policy, tool: Tool, input: DataObject): { decis
     return deny(`${objection?.reason}.`, nearest, { ...stated, ...objection?.fix })
   }
   const strictest = tool.meta.constraints === null ? undefined : tool.judge(input, tool.parseConstraints({}))
-  return deny(`No override allows ${name}, and the default is deny.`, undefined, strictest?.fix ?? {})
+  return deny(`No override allows ${name}, and the default is deny.`, undefined, {
+    ...tool.suggest(input),
+    ...strictest?.fix,
+  })
 }
 
 export const effective = ({ document, version }: Policy): EffectivePolicy => ({
@@ -147,3 +151,16 @@ export const effective = ({ document, version }: Policy): EffectivePolicy => ({
   overrides: document.overrides,
   version,
 })
+
+/** The policy in force is the one in the log, and the log holds no secrets: a policy must do without them. */
+export function assertLoggable({ document }: Policy, redactor: Redactor): void {
+  const index = document.overrides.findIndex(
+    (override) => canonical(redactor.value(override) as Data) !== canonical(override as unknown as Data),
+  )
+  if (index < 0) return
+  throw new Failure(
+    'INVALID_INPUT',
+    `overrides[${index}] holds what looks like a secret, and policies are logged. Pass secrets in another way.`,
+    { details: { field: `overrides[${index}]` } },
+  )
+}

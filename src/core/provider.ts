@@ -4,7 +4,10 @@
 export interface RequestOptions {
   signal?: AbortSignal
   timeoutMs?: number
-  /** Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. */
+  /**
+   * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. The
+   * text is raw: neither redacted nor to be trusted.
+   */
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
 }
 

@@ -20,8 +20,8 @@ export type Step =
       type: 'tool_exec'
       status: 'running' | 'ok' | 'error' | 'unknown'
       tool: string
-      /** `result` is the tool's own answer; absent while it runs and when it was lost. */
-      details: { result?: SkillResult; duration_ms?: number }
+      /** `result` is the tool's own answer; absent while it runs and when it was lost. `capped`: long texts in it were cut. */
+      details: { result?: SkillResult; duration_ms?: number; capped?: true }
     }
 
 export interface RunDocument {
@@ -64,8 +64,12 @@ function apply(run: RunDocument, { type, ts, data }: Event): void {
       break
     case 'tool.finished': {
       const index = run.steps.findIndex((step) => step.type === 'tool_exec' && step.step_id === step_id)
-      const { status, result, duration_ms } = data as DataObject & { status: 'ok' | 'error' | 'unknown' }
-      const details = { ...(result !== undefined && { result }), duration_ms } as unknown as {
+      const { status, result, duration_ms, capped } = data as DataObject & { status: 'ok' | 'error' | 'unknown' }
+      const details = {
+        ...(result !== undefined && { result }),
+        duration_ms,
+        ...(capped === true && { capped }),
+      } as unknown as {
         result?: SkillResult
         duration_ms: number
       }

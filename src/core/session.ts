@@ -1,6 +1,7 @@
 /** Sessions and their messages: what hosts send and what they read back. */
 import { z } from 'zod'
 import type { DataObject } from './data.js'
+import { readEvent, type StoredEvent } from './event.js'
 import { parseInput } from './input.js'
 
 const Metadata = z
@@ -57,3 +58,22 @@ export const parseSessionInput = (value: unknown): z.output<typeof SessionInput>
 /** A message with its intents, copied and frozen. Throws INVALID_INPUT for a malformed envelope; params are judged later. */
 export const parseMessage = (value: unknown): ParsedMessage =>
   parseInput(MessageInput, value, 'message') as ParsedMessage
+
+/** The message in its event. */
+export function toMessage(event: StoredEvent): MessageDocument {
+  const { data, ts, run_id } = readEvent(event)
+  const { message_id, role, content, metadata } = data as {
+    message_id: string
+    role: string
+    content: string
+    metadata?: Record<string, string>
+  }
+  return {
+    id: message_id,
+    role,
+    content,
+    timestamp: ts,
+    ...(metadata && { metadata }),
+    ...(run_id !== undefined && { run_id }),
+  }
+}

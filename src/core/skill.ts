@@ -34,6 +34,8 @@ export interface ActionDefinition<I, C> {
   constraints?: z.ZodType<C>
   /** What these constraints have against this input, seen from the input alone. Pure and quick. */
   judge?(input: I, constraints: C): Objection | undefined
+  /** The narrowest constraints that allow this input, for a policy's `suggested_fix`. */
+  suggest?(input: NoInfer<I>): Record<string, unknown>
   /** Milliseconds for the call where it is not the skill's own timeout, and for a clean ending after an abort. */
   timing?(input: I): { deadlineMs: number; abortGraceMs?: number }
   /** `text` for the model, `data` for the host; both are redacted and capped on their way out. */
@@ -162,7 +164,7 @@ export function defineSkill(definition: SkillDefinition): Skill {
       chosen = tool
       return await tool.perform(tool.parse(rest), context ?? {})
     } catch (error) {
-      return failureResult(asFailure(error), chosen?.meta.action, plainRedactor)
+      return failureResult(asFailure(error), chosen?.meta.action, redactorOf(context))
     }
   }
 
@@ -180,6 +182,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
   const definition = declared as unknown as ActionDefinition<DataObject, unknown>
 
   async function perform(input: DataObject, context: SkillContext): Promise<SkillResult> {
+    let asked = false
     let redactor: Redactor = plainRedactor
     let logger = containLogger(undefined)
     try {
@@ -197,28 +200,32 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
           definition.run(input, {
             signal,
             constraints,
-            request: (method, path, body) =>
-              ask(chosen.client, skill.system, method, path, body, {
+            request(method, path, body) {
+              asked = true
+              return ask(chosen.client, skill.system, method, path, body, {
                 signal,
                 timeoutMs: Math.max(1, deadline - Date.now()),
                 ...(context.onOutput && { onOutput: context.onOutput }),
-              }),
+              })
+            },
           }),
         { timeoutMs: deadlineMs, abortGraceMs, signal: context.signal },
       )
       return successResult({ action: actionName, layer: skill.layer, text, data }, redactor)
     } catch (error) {
-      return failureResult(settle(error, logger), actionName, redactor)
+      return failureResult(settle(error, asked, logger), actionName, redactor)
     }
   }
 
   /** One of the skill's documented codes, whatever went wrong. */
-  function settle(error: unknown, logger: Logger): Failure {
+  function settle(error: unknown, asked: boolean, logger: Logger): Failure {
     const failure = isFailure(error) ? error : unprocessable(error, skill.system)
     if (failure.cause !== undefined) logger.error(`${name}: ${failure.message}`, { cause: failure.cause })
     const { code, message, partial } = failure
     const stopped = code === 'TIMEOUT' || code === 'ABORTED'
-    const details = { ...failure.details, ...(stopped && definition.risk !== 'read' && { in_progress: true }) }
+    // A program that is accounted for is not in progress, and neither is what was never asked for.
+    const mayComplete = stopped && asked && definition.risk !== 'read' && partial === undefined
+    const details = { ...failure.details, ...(mayComplete && { in_progress: true }) }
     if (STANDARD_CODES.includes(code) || skill.codes?.includes(code)) {
       return new Failure(code, message, { retriable: failure.retriable, details, partial })
     }
@@ -252,6 +259,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     parse: (params) => parseInput(inputSchema as z.ZodType<DataObject>, params, 'params'),
     parseConstraints,
     judge: (input, constraints) => definition.judge?.(input, constraints),
+    suggest: (input) => definition.suggest?.(input) ?? {},
     perform,
   }
 }
@@ -261,6 +269,15 @@ const unprocessable = (error: unknown, system: string): Failure =>
     retriable: false,
     cause: error,
   })
+
+/** The context is the host's, and reading it may throw. */
+function redactorOf(context: SkillContext | undefined): Redactor {
+  try {
+    return context?.redactor ?? plainRedactor
+  } catch {
+    return plainRedactor
+  }
+}
 
 const asFailure = (error: unknown): Failure =>
   isFailure(error) ? error : new Failure('INVALID_INPUT', 'params could not be read.', { cause: error })

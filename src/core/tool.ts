@@ -73,6 +73,8 @@ export interface Tool {
   parseConstraints(constraints: unknown): unknown
   /** What the constraints have against this input, as far as the input alone can show. Pure. */
   judge(input: DataObject, constraints: unknown): Objection | undefined
+  /** The narrowest constraints that allow this input, beside those that `judge` asks for. */
+  suggest(input: DataObject): Record<string, unknown>
   /** Executes a parsed input. Never rejects. */
   perform(input: DataObject, context: SkillContext): Promise<SkillResult>
 }

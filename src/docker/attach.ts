@@ -52,6 +52,8 @@ export async function attach(engine: Engine, id: string, { stdin, signal, onPiec
       const closing = ended.finally(() => {
         open = false
       })
+      // Nobody awaits it when there is no time to wait, and it may still fail.
+      closing.catch(() => {})
       const since = performance.now()
       latest = since
       while (open && performance.now() - latest < idleMs && performance.now() - since < longestMs) {
@@ -91,11 +93,15 @@ export function createLiveOutput(
   let listener = onOutput
   function emit(stream: OutputStream, text: string): void {
     if (text === '') return
-    try {
-      listener?.(stream, text)
-    } catch (cause) {
+    const leaveOut = (cause: unknown) => {
       listener = undefined
       logger?.error('onOutput threw and is not called again for this program', { cause })
+    }
+    try {
+      // An async listener is a listener too; its rejection must not be nobody's.
+      Promise.resolve(listener?.(stream, text)).catch(leaveOut)
+    } catch (cause) {
+      leaveOut(cause)
     }
   }
   return {

@@ -59,7 +59,10 @@ function unixEndpoint(value: string, socketPath: string): Endpoint {
     throw refused(value, 'The path of a Unix socket must be absolute, as in unix:///var/run/docker.sock.')
   }
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
-    throw refused(value, `The path of a Unix socket may have ${MAX_SOCKET_PATH} bytes at most. Move it or link to it.`)
+    throw refused(
+      value,
+      `The path of a Unix socket may have ${MAX_SOCKET_PATH} bytes at most. Move it, or link to it from a shorter path: unix:///run/engine.sock.`,
+    )
   }
   return { address: value, origin: 'http://docker', connect: { socketPath } }
 }

@@ -123,9 +123,9 @@ function environment(env: Record<string, string>, engine: EngineIdentity): strin
   const forced = { LD_PRELOAD: unset('LD_PRELOAD'), LD_LIBRARY_PATH: unset('LD_LIBRARY_PATH') }
   const given = Object.entries(env).map(([name, value]) => [name, `${name}=${value}`] as const)
   return Object.values({
-    NVIDIA_VISIBLE_DEVICES: 'NVIDIA_VISIBLE_DEVICES=void',
     ...forced,
     ...Object.fromEntries(given),
+    NVIDIA_VISIBLE_DEVICES: 'NVIDIA_VISIBLE_DEVICES=void',
   })
 }
 

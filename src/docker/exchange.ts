@@ -19,7 +19,11 @@ export function exchange(dispatcher: Dispatcher, request: ExchangeRequest, handl
   const { method, path, body, signal } = request
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
-    const onAbort = () => controller?.abort(signal.reason)
+    const onAbort = () => {
+      controller?.abort(signal.reason)
+      // While the connection is still being made there is nothing to abort yet.
+      reject(signal.reason)
+    }
     const settled = () => signal.removeEventListener('abort', onAbort)
     signal.addEventListener('abort', onAbort, { once: true })
     dispatcher.dispatch(

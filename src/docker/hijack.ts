@@ -18,7 +18,11 @@ export function hijack(dispatcher: Dispatcher, { method, path, signal }: HijackO
     let controller: Dispatcher.DispatchController | undefined
     let refusal: number | undefined
     let text = ''
-    const onAbort = () => controller?.abort(signal.reason)
+    const onAbort = () => {
+      controller?.abort(signal.reason)
+      // While the connection is still being made there is nothing to abort yet.
+      reject(signal.reason)
+    }
     const settled = () => signal.removeEventListener('abort', onAbort)
     signal.addEventListener('abort', onAbort, { once: true })
     dispatcher.dispatch(

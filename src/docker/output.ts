@@ -15,12 +15,17 @@ export function createOutput({ keep_bytes, limit_bytes }: { keep_bytes: number; 
   const tail = createRing(Math.floor(keep_bytes / 2))
   const total = { stdout: 0, stderr: 0 }
 
-  function textOf(stream: OutputStream): string {
+  /** A cut through a line could leave half a secret that no rule recognises, so cut lines go too. */
+  function kept(stream: OutputStream): { text: string; bytes: number } {
     const first = head.read(stream)
     const last = tail.read(stream)
-    const left = total[stream] - first.length - last.length
-    if (left === 0) return decode(Buffer.concat([first, last]))
-    return `${decode(withoutCutEnd(first))}\n[… ${left} bytes left out …]\n${decode(withoutCutStart(last))}`
+    if (first.length + last.length === total[stream]) {
+      return { text: decode(Buffer.concat([first, last])), bytes: total[stream] }
+    }
+    const begin = withoutCutEnd(first.subarray(0, endOfLines(first)))
+    const end = withoutCutStart(last.subarray(startOfLines(last)))
+    const bytes = begin.length + end.length
+    return { text: `${decode(begin)}\n[… ${total[stream] - bytes} bytes left out …]\n${decode(end)}`, bytes }
   }
 
   return {
@@ -32,15 +37,29 @@ export function createOutput({ keep_bytes, limit_bytes }: { keep_bytes: number; 
       return total.stdout + total.stderr <= limit_bytes
     },
     result() {
+      const [stdout, stderr] = [kept('stdout'), kept('stderr')]
       const bytes_total = total.stdout + total.stderr
-      const bytes_kept = head.size() + tail.size()
+      const bytes_kept = stdout.bytes + stderr.bytes
       return {
-        stdout: textOf('stdout'),
-        stderr: textOf('stderr'),
+        stdout: stdout.text,
+        stderr: stderr.text,
         output: { bytes_total, bytes_kept, truncated: bytes_kept < bytes_total },
       }
     },
   }
+}
+
+/** Lines longer than this are cut where they are: they are no lines then. */
+const MAX_LINE = 4096
+
+function endOfLines(bytes: Buffer): number {
+  const at = bytes.lastIndexOf(0x0a)
+  return at >= 0 && bytes.length - at <= MAX_LINE ? at + 1 : bytes.length
+}
+
+function startOfLines(bytes: Buffer): number {
+  const at = bytes.indexOf(0x0a)
+  return at >= 0 && at < MAX_LINE ? at + 1 : 0
 }
 
 function decode(bytes: Buffer): string {

@@ -10,6 +10,7 @@ import { createOutput } from './output.js'
 import {
   CLEANUP_MS,
   createContainer,
+  type EndState,
   inspectEnd,
   killContainer,
   removeContainer,
@@ -36,8 +37,8 @@ const DRAIN_IDLE_MS = 2_000
 type Cause = 'deadline' | 'limit' | 'abort'
 
 /**
- * Resolves with what became of the program. Rejects when it never ran, and with ABORTED or TIMEOUT when `signal` ended
- * it: the Failure's `partial.data.run` then has the outcome so far. The container is removed either way.
+ * Resolves with what became of the program. Rejects when it never ran; when `signal` ended it (ABORTED or TIMEOUT) or the
+ * engine was lost, the Failure's `partial.data.run` has the outcome so far. The container is removed either way.
  */
 export async function runProgram(engine: Engine, spec: RunSpec, options: RunOptions): Promise<RunAnswer> {
   const { signal, logger } = options
@@ -55,10 +56,13 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   }
   const left = await removeContainer(engine, id, logger)
   const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
-  if (ended.cause === 'abort') {
-    throw amend(signal.reason, {
+  const failure: Failure | undefined = ended.lost ?? (ended.cause === 'abort' ? signal.reason : undefined)
+  if (failure !== undefined) {
+    throw amend(failure, {
+      // Asking again would run the program again.
+      retriable: false,
       partial: { data: { run } },
-      details: left === undefined ? undefined : { not_removed: left },
+      details: { ...(ended.lost && { may_have_run: true }), ...(left !== undefined && { not_removed: left }) },
     })
   }
   return left === undefined ? { run } : { run, warnings: [`container ${left} could not be removed`] }
@@ -68,6 +72,8 @@ interface Ended {
   outcome: Omit<RunOutcome, 'image_id' | 'posture'>
   /** Set when we ended it. */
   cause: Cause | undefined
+  /** Set when the engine was lost after it was told to start: the program may have run, to an end unknown. */
+  lost?: Failure
 }
 
 async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOptions): Promise<Ended> {
@@ -83,28 +89,37 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
       if (!output.push(stream, bytes)) ending.end('limit')
     },
   })
+  const soFar = (end: Partial<EndState>, cause?: Cause): Ended['outcome'] => {
+    const { stdout, stderr, output: counts } = output.result()
+    return {
+      exit_code: cause === undefined ? (end.exit_code ?? null) : null,
+      ...(cause && { signal: 'SIGKILL' }),
+      stdout,
+      stderr,
+      timed_out: cause === 'deadline',
+      oom_killed: end.oom_killed ?? false,
+      output: { ...counts, ...(cause === 'limit' && { limit_exceeded: true }) },
+      duration_ms: end.duration_ms ?? 0,
+    }
+  }
+  let mayHaveRun = false
   try {
     // Once, by full id: a second start of a container that has exited would run the program again.
-    await withPatience(signal, (patient) => engine.json('containerStart', { id, signal: patient }))
+    await withPatience(signal, (patient) => engine.json('containerStart', { id, signal: patient })).catch(
+      (error: unknown) => {
+        mayHaveRun = isFailure(error) && error.details?.status === undefined
+        throw error
+      },
+    )
+    mayHaveRun = true
     ending.endAfter(spec.timeout_ms)
     const cause = await waitOrKill(engine, id, ending.cause)
     await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
     live.end()
-    const { exit_code, oom_killed, duration_ms } = await inspectEnd(engine, id)
-    const { stdout, stderr, output: counts } = output.result()
-    return {
-      cause,
-      outcome: {
-        exit_code: cause ? null : exit_code,
-        ...(cause && { signal: 'SIGKILL' }),
-        stdout,
-        stderr,
-        timed_out: cause === 'deadline',
-        oom_killed,
-        output: { ...counts, ...(cause === 'limit' && { limit_exceeded: true }) },
-        duration_ms,
-      },
-    }
+    return { cause, outcome: soFar(await inspectEnd(engine, id), cause) }
+  } catch (error) {
+    if (!mayHaveRun || !isFailure(error)) throw error
+    return { cause: undefined, outcome: soFar({}), lost: error }
   } finally {
     ending.dispose()
     streams.close()
@@ -162,10 +177,10 @@ function createEnding(signal: AbortSignal) {
 
 function amend(
   failure: Failure,
-  { details, partial }: Pick<Failure, 'details'> & { partial?: Failure['partial'] },
+  { details, partial, retriable }: Pick<Failure, 'details'> & { partial?: Failure['partial']; retriable?: boolean },
 ): Failure {
   return new Failure(failure.code, failure.message, {
-    retriable: failure.retriable,
+    retriable: retriable ?? failure.retriable,
     details: { ...failure.details, ...details },
     partial: partial ?? failure.partial,
     cause: failure.cause,

@@ -107,6 +107,7 @@ const Step = z.union([
     details: z.strictObject({
       result: ToolResult.optional(),
       duration_ms: z.number().optional(),
+      capped: z.literal(true).optional().describe('Long texts in the result were cut for the log'),
     }),
   }),
 ])

@@ -3,6 +3,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { describe, Failure } from '../core/failure.js'
 
+/** What a Host header without a port means; URLs leave it out. */
+const HTTP_PORT = '80'
+
 interface NamedHost {
   name: string
   /** Undefined: any port. */
@@ -38,7 +41,9 @@ export function createHostCheck(allowedHosts: readonly string[]): (host: string 
     const isAllowed =
       host !== undefined &&
       (isLoopback(host.name) ||
-        allowed.some(({ name, port }) => name === host.name && (port === undefined || port === host.port)))
+        allowed.some(
+          ({ name, port }) => name === host.name && (port === undefined || port === (host.port ?? HTTP_PORT)),
+        ))
     if (isAllowed) return
     throw new Failure(
       'FORBIDDEN_HOST',

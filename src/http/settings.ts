@@ -14,8 +14,8 @@ export interface ServeSettings {
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = '8090'
 const MIN_TOKEN = 16
-/** What a later version keeps its log in: to start without would lose what somebody expects to be kept. */
-const DURABLE = ['DATA_DIR', 'DATABASE_URL']
+/** For a durable log, which this version does not have: to start without would lose what somebody expects to be kept. */
+const DURABLE = ['DATA_DIR', 'DATABASE_URL', 'SIGNING_KEY', 'LEASE_MS']
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {

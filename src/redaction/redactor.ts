@@ -124,7 +124,7 @@ function redactAssignments(input: string): string {
   ASSIGNMENT.lastIndex = 0
   for (let match = ASSIGNMENT.exec(input); match !== null; match = ASSIGNMENT.exec(input)) {
     const [whole, , name = '', separator = '', quote] = match
-    if (!isSecretKey(name)) {
+    if (!isSecretKey(name) || (separator === ':' && isReference(input, match.index, match.index + whole.length))) {
       // A harmless name may be followed directly by a secret one, so search again right behind the name.
       ASSIGNMENT.lastIndex = match.index + name.length + 1
       continue
@@ -140,6 +140,12 @@ function redactAssignments(input: string): string {
     ASSIGNMENT.lastIndex = end
   }
   return done === 0 ? input : output + input.slice(done)
+}
+
+/** True where `name:value` is part of an image reference: `acme/auth:1.4`, `auth.acme.io:5000/tool`, `auth:1@sha256:…`. */
+function isReference(input: string, start: number, valueAt: number): boolean {
+  if (input[start - 1] === '/') return true
+  return /^(?:\d{1,5}\/|[\w.-]{1,128}@sha256:[0-9a-f]{64})/.test(input.slice(valueAt, valueAt + 210))
 }
 
 /** Where the value ends: at its closing quote, else at the first character that no unquoted value holds. */

@@ -22,7 +22,7 @@ export const RULES: readonly RegExp[] = [
   /\bdop_v1_[a-f0-9]{64}\b/g,
   /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,4096}/g,
   /(https:\/\/hooks\.slack\.com\/services\/)[A-Za-z0-9/_-]{20,255}/g,
-  /(\b[a-zA-Z][a-zA-Z0-9+.-]{1,30}:\/\/[^\s:/@"'<>]{0,256}:)[^\s/@"'<>]{1,512}(?=@)/g,
+  /(\b[a-zA-Z][a-zA-Z0-9+.-]{1,30}:\/\/[^\s:/@"'<>]{0,256}:)[^\s/"'<>]{1,512}(?=@)/g,
   /(\b(?:authorization|proxy-authorization|x-registry-auth|x-api-key)["']?\s{0,4}[:=]\s{0,4}["']?)(?:(?:bearer|basic|digest|token|apikey)\s{1,4})?[^\s"',;]{3,4096}/gi,
   /(\b(?:bearer|basic)\s{1,4})[A-Za-z0-9+/_.~-]{16,4096}={0,2}/gi,
   /(\b(?:set-)?cookie["']?\s{0,4}:\s{0,4})[^\r\n"']{3,4096}/gi,

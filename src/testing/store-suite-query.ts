@@ -6,7 +6,7 @@ import type { EventQuery, Store } from '../core/store.js'
 import { sealOnto } from './sealed-chain.js'
 
 const RUN: readonly EventType[] = ['run.queued', 'run.started', 'policy.decided', 'run.finished']
-const SESSIONS = ['s1', 's2', 's3']
+const SESSIONS = ['s3', 's1', 's2']
 
 /** Three chains that grow in turns: a creation, then two runs of four events each. */
 function batches(): StoredEvent[][] {
@@ -128,7 +128,7 @@ export function testStoreQueries(current: () => Store): void {
     })
 
     test('chains come in ascending order, in pages, each once', async () => {
-      assert.deepEqual(await store.chains({ limit: 10 }), SESSIONS)
+      assert.deepEqual(await store.chains({ limit: 10 }), SESSIONS.toSorted())
       assert.deepEqual(await store.chains({ limit: 2 }), ['s1', 's2'])
       assert.deepEqual(await store.chains({ after: 's1', limit: 1 }), ['s2'])
       assert.deepEqual(await store.chains({ after: 's2', limit: 10 }), ['s3'])

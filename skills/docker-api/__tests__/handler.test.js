@@ -69,7 +69,7 @@ const HAPPY = [
     params: { containerId: 'x' },
     asks: 'POST /containers/x/start',
     answer: { changed: false },
-    text: 'Container x started successfully. It was running already.',
+    text: 'Container x started successfully.',
     fields: { containerId: 'x', response: { changed: false } },
   },
   {
@@ -85,7 +85,7 @@ const HAPPY = [
     params: { containerId: 'x', timeout: '0' },
     asks: 'POST /containers/x/stop?timeout=0',
     answer: { changed: false },
-    text: 'Container x stopped successfully (timeout=0s). It was stopped already.',
+    text: 'Container x stopped successfully (timeout=0s).',
     fields: { containerId: 'x', timeout: 0, response: { changed: false } },
   },
   {
@@ -297,6 +297,7 @@ describe('timeouts and network errors', () => {
     for (const [error, code, retriable, status] of [
       [upstream('no such container', { status: 404 }), 'UPSTREAM_ERROR', false, 404],
       [upstream('conflict', { statusCode: 409 }), 'UPSTREAM_ERROR', false, 409],
+      [upstream('too slow', { status: 408 }), 'UPSTREAM_ERROR', true, 408],
       [upstream('slow down', { status: 429 }), 'UPSTREAM_ERROR', true, 429],
       [upstream('broken', { status: 500 }), 'UPSTREAM_ERROR', true, 500],
       [upstream('connect ECONNREFUSED', { code: 'ECONNREFUSED' }), 'UPSTREAM_ERROR', true, undefined],

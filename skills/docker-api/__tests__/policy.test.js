@@ -62,6 +62,8 @@ describe('containers that a policy covers [S7]', () => {
   const OUTSIDE = [
     ['db', { containers: ['web'] }],
     ['db1', { containers: ['db1'] }],
+    ['no-such', { containers: ['web'] }],
+    ['no-such', { containers: ['*'] }],
     ['web', { containers: [] }],
     ['web', { containers: ['WEB'] }],
     ['web', { containers: ['we'] }],

@@ -159,6 +159,14 @@ describe('replay [S10]', () => {
     assert.equal((await store.query({ limit: 1_000 })).length, logged)
   })
 
+  it('simulation lets no secret of the params out [S11]', async () => {
+    const { gate } = createFixture({ secrets: ['correct horse battery'] })
+    const policy = { overrides: [{ tool: 'demo.echo', allow: true, constraints: { texts: [] } }] }
+    const said = await gate.simulate({ policy, tool: 'demo.echo', params: { text: 'correct horse battery' } })
+    assert.equal(said.decision, 'deny')
+    assert.ok(!JSON.stringify(said).includes('horse'), JSON.stringify(said))
+  })
+
   it('what simulation says is what a run then does', async () => {
     const { gate } = createFixture()
     const session = await openSession(gate)

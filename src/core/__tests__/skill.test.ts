@@ -103,16 +103,24 @@ describe('codes', () => {
     assert.deepEqual([metadata.success, metadata.run], [false, { stdout: 'password=[REDACTED]' }])
   })
 
-  it('a write that was cut off says that it may still complete', async () => {
-    for (const [risk, expected] of [
-      ['read', undefined],
-      ['write', true],
-      ['destroy', true],
-    ] as const) {
-      const { metadata } = await execute(() => new Promise(() => {}), { config: { timeoutMs: 5 } }, { risk })
-      assert.equal(metadata.success === false && metadata.error.details?.in_progress, expected)
-    }
-  })
+  const never = () => new Promise<never>(() => {})
+  const asking: Definition['run'] = (_input, { request }) => request('POST', '/x') as Promise<never>
+  const ended = () => Promise.reject(new Failure('TIMEOUT', 'killed', { partial: { text: 'so far' } }))
+  const CUT_OFF: [what: string, run: Definition['run'], risk: Definition['risk'], expected: true | undefined][] = [
+    ['a read', asking, 'read', undefined],
+    ['a write', asking, 'write', true],
+    ['a destroy', asking, 'destroy', true],
+    ['a write that had asked for nothing yet', never, 'write', undefined],
+    ['a program whose end is known', ended, 'write', undefined],
+  ]
+  for (const [what, run, risk, expected] of CUT_OFF) {
+    it(`${what} that was cut off ${expected ? 'may still complete, and says so' : 'does not say that it may complete'}`, async () => {
+      const context = { config: { timeoutMs: 5 }, providerClient: recordingClient(never) }
+      const { metadata } = await execute(run, context, { risk })
+      assert.ok(metadata.success === false)
+      assert.deepEqual([metadata.error.code, metadata.error.details?.in_progress], ['TIMEOUT', expected])
+    })
+  }
 })
 
 describe('deadlines and aborts', () => {

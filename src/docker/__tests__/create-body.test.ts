@@ -43,7 +43,7 @@ test('a program is confined by all of these, and nothing is added', () => {
   assert.deepEqual(build().body, {
     Image: image.id,
     Cmd: ['true'],
-    Env: ['NVIDIA_VISIBLE_DEVICES=void', 'LD_PRELOAD', 'LD_LIBRARY_PATH'],
+    Env: ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'NVIDIA_VISIBLE_DEVICES=void'],
     WorkingDir: '/',
     User: '65532:65532',
     Tty: false,
@@ -129,10 +129,10 @@ test('a read-only mount hides what is mounted below it, where writing would stil
 
 test('a spec’s own variable wins over the one that is unset', () => {
   assert.deepEqual(build({ env: { LD_PRELOAD: '/mine.so', A: 'b=c' } }).body.Env, [
-    'NVIDIA_VISIBLE_DEVICES=void',
     'LD_PRELOAD=/mine.so',
     'LD_LIBRARY_PATH',
     'A=b=c',
+    'NVIDIA_VISIBLE_DEVICES=void',
   ])
 })
 
@@ -143,7 +143,7 @@ test('an open network is the engine’s default bridge', () => {
 
 test('on Podman nothing is read from its service’s environment, and what it adds writable is confined', () => {
   const { body, host } = build({}, {}, podman)
-  assert.deepEqual(body.Env, ['NVIDIA_VISIBLE_DEVICES=void', 'LD_PRELOAD=', 'LD_LIBRARY_PATH='])
+  assert.deepEqual(body.Env, ['LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'NVIDIA_VISIBLE_DEVICES=void'])
   assert.deepEqual(Object.keys(host.Tmpfs as object).sort(), ['/run', '/tmp', '/var/tmp'])
   for (const options of Object.values(host.Tmpfs as Record<string, string>)) assert.match(options, /noexec.*size=/)
 })

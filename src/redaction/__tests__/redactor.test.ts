@@ -101,6 +101,11 @@ describe('texts [S11]', () => {
     it(`${JSON.stringify(text).slice(0, 60)} stays as it is`, () => assert.equal(redactor.text(text), text))
   }
 
+  it('of two registered secrets that begin alike the longer goes whole', () => {
+    const both = createRedactor({ registered: ['shared-part', 'shared-part-and-more'] })
+    assert.equal(both.text('a shared-part-and-more b shared-part c'), `a ${REDACTED} b ${REDACTED} c`)
+  })
+
   it('an image digest is no secret, whatever its digits', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[0-9a-f]{64}$/), (hex) => {
