@@ -14,23 +14,27 @@ export interface Measured {
 }
 
 /**
- * Runs every contender `rounds` times, one after the other in each round, after `warmup` rounds that do not count. With
- * `pauseMs` each call begins after a pause: back to back, an engine that has not gone to sleep yet answers sooner, and
- * who asks again soonest looks fastest.
+ * Runs every contender `rounds` times, one after the other in each round. Before that each runs back to back for
+ * `warmupMs`, so that what a long-running host would have compiled is compiled. With `pauseMs` each call begins after a
+ * pause: back to back, an engine that has not gone to sleep yet answers sooner, and who asks again soonest looks fastest.
  */
 export async function measure(
   contenders: readonly Contender[],
-  { rounds, warmup = 2, pauseMs = 0 }: { rounds: number; warmup?: number; pauseMs?: number },
+  { rounds, warmupMs = 0, pauseMs = 0 }: { rounds: number; warmupMs?: number; pauseMs?: number },
 ): Promise<Measured[]> {
   const samples = contenders.map((): number[] => [])
-  for (let round = -warmup; round < rounds; round++) {
-    // Who goes first changes, because the first request after a pause is the slowest.
-    for (let turn = 0; turn < contenders.length; turn++) {
-      const index = (turn + Math.max(round, 0)) % contenders.length
+  for (const { run } of contenders) {
+    const until = performance.now() + warmupMs
+    do await run()
+    while (performance.now() < until)
+  }
+  for (let round = 0; round < rounds; round++) {
+    // In random order: who runs behind whom decides whose garbage is collected in whose time.
+    for (const index of shuffled(contenders.length)) {
       if (pauseMs > 0) await delay(pauseMs)
       const started = performance.now()
       await contenders[index]?.run()
-      if (round >= 0) samples[index]?.push(performance.now() - started)
+      samples[index]?.push(performance.now() - started)
     }
   }
   return contenders.map(({ name }, index) => ({
@@ -38,6 +42,11 @@ export async function measure(
     p50: quantile(samples[index] ?? [], 0.5),
     p95: quantile(samples[index] ?? [], 0.95),
   }))
+}
+
+function shuffled(length: number): number[] {
+  const keyed = Array.from({ length }, (_, index) => ({ index, key: Math.random() }))
+  return keyed.sort((a, b) => a.key - b.key).map(({ index }) => index)
 }
 
 export function quantile(samples: readonly number[], q: number): number {

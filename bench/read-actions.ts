@@ -65,7 +65,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'dockerode', run: () => dockerode(docker) },
         { name: 'skillgate', run: () => act(action, params) },
       ]
-      const [undici, peer, ours] = await measure(contenders, { rounds, warmup: 200, pauseMs: 2 })
+      const [undici, peer, ours] = await measure(contenders, { rounds, warmupMs: 3_000, pauseMs: 0 })
       if (undici === undefined || peer === undefined || ours === undefined) continue
       rows.push([
         action,
@@ -93,7 +93,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'container_stats, seen within 10 s', run: () => act('container_stats', { containerId: id }) },
         { name: 'container_stats, never seen before', run: fresh },
       ],
-      { rounds: 8, warmup: 1 },
+      { rounds: 8 },
     )
     const peer = stats[0]?.p50 ?? Number.NaN
     printTable(

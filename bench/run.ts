@@ -6,7 +6,6 @@ import { execute } from 'skillgate/skills/docker-run'
 import { measure, ms, printTable, quantile, ratio } from './measure.js'
 
 const exec = promisify(execFile)
-const WARMUP = 2
 
 export async function benchRun(host: string, image: string, rounds: number): Promise<void> {
   const calls = new Map<string, number[]>()
@@ -56,7 +55,7 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
       { name: 'docker.run', run: skillgate },
       { name: 'docker run', run: cli },
     ],
-    { rounds, warmup: WARMUP },
+    { rounds },
   )
   await providerClient.close()
   if (ours === undefined || theirs === undefined) return
@@ -70,7 +69,7 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
   )
   const rows = [...calls].map(([name, samples]) => [
     name,
-    (samples.length / (rounds + WARMUP)).toFixed(1),
+    (samples.length / (rounds + 1)).toFixed(1),
     ms(quantile(samples, 0.5)),
   ])
   printTable('Where the time of a run goes', ['engine call', 'per run', 'p50'], rows)

@@ -1,13 +1,15 @@
 /** A program's streams over a connection taken over from the engine: input in, output out, decoded live. */
+
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger, RequestOptions } from '../core/provider.js'
+import type { StopSignal } from './deadline.js'
 import type { Engine } from './engine.js'
 import { createFrameParser, type OutputStream } from './frames.js'
 
 export interface AttachOptions {
   stdin: string | undefined
-  signal: AbortSignal
+  signal: StopSignal
   onPiece: (stream: OutputStream, bytes: Buffer) => void
 }
 

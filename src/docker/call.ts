@@ -1,8 +1,10 @@
 /** One call to the engine over undici: sent, bounded, timed, and every way it can fail turned into a Failure. */
+
 import type { Duplex } from 'node:stream'
 import { Pool } from 'undici'
 import { isFailure } from '../core/failure.js'
 import type { Endpoint } from './connect.js'
+import type { StopSignal } from './deadline.js'
 import { type EngineRoute, engineTarget, type PathValues } from './engine-routes.js'
 import { exchange } from './exchange.js'
 import { hijack } from './hijack.js'
@@ -20,7 +22,7 @@ export interface EngineCall {
 }
 
 export interface CallOptions extends PathValues {
-  signal: AbortSignal
+  signal: StopSignal
   body?: unknown
   /** The negotiated API version; absent for the two calls that negotiate it. */
   version?: string | undefined

@@ -1,7 +1,9 @@
 /** The engine behind the connection: which one it is, which API version to speak, and JSON calls in that version. */
+
 import type { Duplex } from 'node:stream'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Caller, CallOptions } from './call.js'
+import type { StopSignal } from './deadline.js'
 import type { EngineRoute } from './engine-routes.js'
 import { malformedAnswer, notAnEngine } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
@@ -19,7 +21,7 @@ export interface EngineIdentity {
 
 export interface Engine {
   /** Negotiated once, and again after the connection was lost. */
-  identity(signal: AbortSignal): Promise<EngineIdentity>
+  identity(signal: StopSignal): Promise<EngineIdentity>
   /** Resolves with the parsed answer; `changed` is false for 304 (it was so already). */
   json(route: EngineRoute, options: CallOptions): Promise<{ body: unknown; changed: boolean }>
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
@@ -37,7 +39,7 @@ const BUSY_OR_GUARDED: ReadonlySet<number> = new Set([401, 403, 407, 408, 429])
 export function createEngine(caller: Caller, address: string): Engine & { forget(): void } {
   let learnt: EngineIdentity | undefined
 
-  async function ping(signal: AbortSignal) {
+  async function ping(signal: StopSignal) {
     try {
       return await caller.text('ping', { signal })
     } catch (error) {
@@ -47,7 +49,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     }
   }
 
-  async function negotiate(signal: AbortSignal): Promise<EngineIdentity> {
+  async function negotiate(signal: StopSignal): Promise<EngineIdentity> {
     const { headers } = await ping(signal)
     const offered = minorOf(headers['api-version'])
     if (offered === undefined) throw notAnEngine(address, 'it answered /_ping without an Api-Version')
@@ -73,7 +75,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     }
   }
 
-  async function identity(signal: AbortSignal): Promise<EngineIdentity> {
+  async function identity(signal: StopSignal): Promise<EngineIdentity> {
     learnt ??= await negotiate(signal)
     return learnt
   }

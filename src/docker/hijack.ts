@@ -1,11 +1,13 @@
 /** Takes a connection over: a request with `Upgrade: tcp`, answered by 101 and then by raw bytes in both directions. */
+
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { StopSignal } from './deadline.js'
 
 export interface HijackOptions {
   method: 'GET' | 'POST' | 'DELETE'
   path: string
-  signal: AbortSignal
+  signal: StopSignal
 }
 
 /** Either the connection is ours, or the engine said why not; undici's own `upgrade` would lose that status and text. */
@@ -19,9 +21,10 @@ export function hijack(dispatcher: Dispatcher, { method, path, signal }: HijackO
     let refusal: number | undefined
     let text = ''
     const onAbort = () => {
-      controller?.abort(signal.reason)
+      const reason = signal.reason ?? new Error('aborted')
+      controller?.abort(reason)
       // While the connection is still being made there is nothing to abort yet.
-      reject(signal.reason)
+      reject(reason)
     }
     const settled = () => signal.removeEventListener('abort', onAbort)
     signal.addEventListener('abort', onAbort, { once: true })

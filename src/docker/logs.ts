@@ -1,5 +1,7 @@
 /** A container's log as one text: both streams, in the order in which their bytes arrived. */
+
 import { TextDecoder } from 'node:util'
+import type { StopSignal } from './deadline.js'
 import { createFrameParser, createRawParser, type OutputStream } from './frames.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -28,8 +30,8 @@ const MAX_KNOWN = 1_000
  * id is asked about once; a name may mean another container the next time, and is asked about every time.
  */
 export function createTerminalLookup(
-  inspect: (id: string, signal: AbortSignal) => Promise<Record<string, unknown>>,
-): (id: string, signal: AbortSignal) => Promise<Terminal> {
+  inspect: (id: string, signal: StopSignal) => Promise<Record<string, unknown>>,
+): (id: string, signal: StopSignal) => Promise<Terminal> {
   const known = new Map<string, Terminal>()
   return async (id, signal) => {
     const cached = known.get(id)

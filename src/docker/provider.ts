@@ -5,7 +5,7 @@ import type { RunSpec } from '../core/run-spec.js'
 import { createCaller, type EngineCall } from './call.js'
 import { type EndpointOptions, parseEndpoint } from './connect.js'
 import { containerDetails, containerRows } from './containers.js'
-import { createDeadline, type Deadline } from './deadline.js'
+import { createDeadline, type Deadline, type StopSignal } from './deadline.js'
 import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
 import { createLogText, createTerminalLookup } from './logs.js'
@@ -34,7 +34,7 @@ export interface DockerProvider extends ProviderClient, AsyncDisposable {
 }
 
 interface Context {
-  signal: AbortSignal
+  signal: StopSignal
   body: unknown
   onOutput: RequestOptions['onOutput']
 }
@@ -82,7 +82,7 @@ export function createDockerProvider({
   const active = new Map<Deadline, Promise<unknown>>()
   let closed: Promise<void> | undefined
 
-  async function inspect(id: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async function inspect(id: string, signal: StopSignal): Promise<Record<string, unknown>> {
     const container = fieldsOf((await engine.json('containerInspect', { id, signal })).body)
     if (textOf(container.Id) === '') throw malformedAnswer('/containers/{id}/json', 'it has no container id')
     return container
@@ -128,7 +128,7 @@ export function createDockerProvider({
   async function bounded<T>(
     what: string,
     { write, signal, timeoutMs }: { write: boolean; signal: AbortSignal | undefined; timeoutMs: number },
-    perform: (signal: AbortSignal) => Promise<T>,
+    perform: (signal: StopSignal) => Promise<T>,
   ): Promise<T> {
     if (closed) throw new Failure('UNAVAILABLE', 'The provider is closed. Create another.', { retriable: false })
     const deadline = createDeadline({ what, write, signal, timeoutMs })

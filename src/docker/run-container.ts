@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger } from '../core/provider.js'
-import { createDeadline } from './deadline.js'
+import { createDeadline, type StopSignal } from './deadline.js'
 import type { Engine } from './engine.js'
 import { malformedAnswer } from './upstream.js'
 import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
@@ -19,7 +19,7 @@ const REMOVE_ATTEMPTS = 3
 export async function createContainer(
   engine: Engine,
   body: unknown,
-  { signal, logger }: { signal: AbortSignal; logger: Logger | undefined },
+  { signal, logger }: { signal: StopSignal; logger: Logger | undefined },
 ): Promise<string> {
   const name = `skillgate-${randomUUID()}`
   const created = await withPatience(signal, (patient) =>
@@ -100,7 +100,7 @@ export async function removeContainer(
   }
 }
 
-async function bounded<T>(what: string, perform: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function bounded<T>(what: string, perform: (signal: StopSignal) => Promise<T>): Promise<T> {
   const deadline = createDeadline({ timeoutMs: CLEANUP_MS, what, write: true })
   try {
     return await perform(deadline.signal)
@@ -110,7 +110,7 @@ async function bounded<T>(what: string, perform: (signal: AbortSignal) => Promis
 }
 
 /** For a call whose effect must be known even when the caller gives up: `perform`'s signal fires `CLEANUP_MS` after theirs. */
-export async function withPatience<T>(signal: AbortSignal, perform: (patient: AbortSignal) => Promise<T>): Promise<T> {
+export async function withPatience<T>(signal: StopSignal, perform: (patient: StopSignal) => Promise<T>): Promise<T> {
   signal.throwIfAborted()
   const controller = new AbortController()
   let timer: NodeJS.Timeout | undefined

@@ -1,6 +1,8 @@
 /** Resolves a pinned reference to the one image on the engine that it names; never pulls. */
+
 import { Failure, isFailure } from '../core/failure.js'
 import { type PinnedImage, parsePinnedImage } from '../core/image.js'
+import type { StopSignal } from './deadline.js'
 import type { Engine, EngineIdentity } from './engine.js'
 import { malformedAnswer } from './upstream.js'
 import { fieldsOf, textOf, textsOf } from './wire.js'
@@ -23,7 +25,7 @@ export async function resolveImage(
   engine: Engine,
   reference: string,
   { os, arch }: EngineIdentity,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<ResolvedImage> {
   const pinned = parsePinnedImage(reference)
   const found = await inspectImage(engine, pinned, signal)
@@ -39,7 +41,7 @@ export async function resolveImage(
   return image
 }
 
-async function inspectImage(engine: Engine, pinned: PinnedImage, signal: AbortSignal): Promise<unknown> {
+async function inspectImage(engine: Engine, pinned: PinnedImage, signal: StopSignal): Promise<unknown> {
   try {
     return (await engine.json('imageInspect', { image: pinned.reference, signal })).body
   } catch (error) {

@@ -1,10 +1,12 @@
 /** Runs one program in a container of its own: create, attach, start, wait or kill, and always remove. */
+
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import { attach, createLiveOutput } from './attach.js'
 import { createBody } from './create-body.js'
+import type { StopSignal } from './deadline.js'
 import type { Engine } from './engine.js'
 import { createOutput } from './output.js'
 import {
@@ -19,7 +21,7 @@ import {
 import { resolveImage } from './run-image.js'
 
 export interface RunOptions {
-  signal: AbortSignal
+  signal: StopSignal
   onOutput?: RequestOptions['onOutput']
   logger?: Logger | undefined
 }
@@ -153,7 +155,7 @@ async function waitOrKill(engine: Engine, id: string, cause: Promise<Cause>): Pr
 }
 
 /** The first of a deadline, the output limit and the caller's abort. */
-function createEnding(signal: AbortSignal) {
+function createEnding(signal: StopSignal) {
   let settle: (cause: Cause) => void = () => {}
   let timer: NodeJS.Timeout | undefined
   const cause = new Promise<Cause>((resolve) => {

@@ -1,5 +1,6 @@
 /** Obtains the two samples that a CPU figure needs, without the two seconds that the engine's own pairing takes. */
-import { setTimeout as delay } from 'node:timers/promises'
+
+import { pause, type StopSignal } from './deadline.js'
 import type { Engine } from './engine.js'
 import { type ContainerStats, comparable, computeStats, parseSample, type Sample } from './stats.js'
 import { malformedAnswer } from './upstream.js'
@@ -16,10 +17,10 @@ const MAX_REMEMBERED = 256
  * 10 s answers from one new sample, with the CPU averaged since the last. Otherwise two are taken, 200 ms or more apart
  * (engines before 23 sample once a second, so there it is a second).
  */
-export function createStatsReader(engine: Engine): (id: string, signal: AbortSignal) => Promise<ContainerStats> {
+export function createStatsReader(engine: Engine): (id: string, signal: StopSignal) => Promise<ContainerStats> {
   const remembered = new Map<string, Sample>()
 
-  async function sample(id: string, signal: AbortSignal): Promise<Sample> {
+  async function sample(id: string, signal: StopSignal): Promise<Sample> {
     const query = { stream: 'false', 'one-shot': 'true' }
     const { body } = await engine.json('containerStats', { id, query, signal })
     // Podman answers nothing at all for a container that does not run.
@@ -45,7 +46,7 @@ export function createStatsReader(engine: Engine): (id: string, signal: AbortSig
       remember(first)
       return computeStats(before, first)
     }
-    await delay(PAUSE_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+    await pause(PAUSE_MS, signal)
     const second = await sample(id, signal)
     if (second.readAt === undefined || !comparable(first, second, bounds)) return computeStats(undefined, second)
     remember(second)
