@@ -1,5 +1,4 @@
 /** Measures contenders in turn, so that what else the machine does falls on all of them, and prints their medians. */
-import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Contender {
   name: string
@@ -15,12 +14,11 @@ export interface Measured {
 
 /**
  * Runs every contender `rounds` times, one after the other in each round. Before that each runs back to back for
- * `warmupMs`, so that what a long-running host would have compiled is compiled. With `pauseMs` each call begins after a
- * pause: back to back, an engine that has not gone to sleep yet answers sooner, and who asks again soonest looks fastest.
+ * `warmupMs`, so that what a long-running host would have compiled is compiled.
  */
 export async function measure(
   contenders: readonly Contender[],
-  { rounds, warmupMs = 0, pauseMs = 0 }: { rounds: number; warmupMs?: number; pauseMs?: number },
+  { rounds, warmupMs = 0 }: { rounds: number; warmupMs?: number },
 ): Promise<Measured[]> {
   const samples = contenders.map((): number[] => [])
   for (const { run } of contenders) {
@@ -31,7 +29,6 @@ export async function measure(
   for (let round = 0; round < rounds; round++) {
     // In random order: who runs behind whom decides whose garbage is collected in whose time.
     for (const index of shuffled(contenders.length)) {
-      if (pauseMs > 0) await delay(pauseMs)
       const started = performance.now()
       await contenders[index]?.run()
       samples[index]?.push(performance.now() - started)

@@ -65,7 +65,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
         { name: 'dockerode', run: () => dockerode(docker) },
         { name: 'skillgate', run: () => act(action, params) },
       ]
-      const [undici, peer, ours] = await measure(contenders, { rounds, warmupMs: 3_000, pauseMs: 0 })
+      const [undici, peer, ours] = await measure(contenders, { rounds, warmupMs: 3_000 })
       if (undici === undefined || peer === undefined || ours === undefined) continue
       rows.push([
         action,
@@ -77,7 +77,7 @@ export async function benchReadActions(host: string, image: string, rounds: numb
       ])
     }
     printTable(
-      `docker-api read actions, ${CONTAINERS} containers, p50 of ${rounds} calls, each after a pause of 2 ms`,
+      `docker-api read actions, ${CONTAINERS} containers, p50 of ${rounds} calls in random order, after 3 s of warm-up`,
       ['action', 'bare undici', 'dockerode', 'skillgate', 'to undici', 'to dockerode'],
       rows,
     )

@@ -42,8 +42,8 @@ export function engineTarget(
   const filled = template
     .replace('{id}', id ?? '')
     .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
-  const pairs = Object.entries(query ?? {}).map(([name, value]): [string, string] => [name, String(value)])
-  const search = pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ''
+  const pairs = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+  const search = pairs.length > 0 ? `?${pairs.join('&')}` : ''
   const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
   if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
   return { method, template, path }

@@ -8,6 +8,8 @@ const MIN_REGISTERED = 8
 /** Below the 32 levels that logged data may have. */
 const MAX_DEPTH = 24
 const MAX_KEYS = 2_000
+const MAX_REMEMBERED = 5_000
+const MAX_REMEMBERED_LENGTH = 200
 /** More than any answer may hold: a value that refers to itself would never end. */
 const MAX_VALUES = 1_000_000
 /** Keys that plain data never has; upstream data that does keeps them under another name. */
@@ -35,9 +37,21 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
   const forms = registered.filter((value) => value.length >= MIN_REGISTERED).flatMap(writtenForms)
   const known = [...new Set(forms)].sort((a, b) => b.length - a.length)
 
+  const harmless = new Set<string>()
   const keys = new Map<string, { secret: boolean; shown: string }>()
 
   function text(input: string): string {
+    if (harmless.has(input)) return input
+    const output = redact(input)
+    // Ids, states and names come again and again; what was clean once is clean.
+    if (output === input && input.length <= MAX_REMEMBERED_LENGTH) {
+      if (harmless.size >= MAX_REMEMBERED) harmless.clear()
+      harmless.add(input)
+    }
+    return output
+  }
+
+  function redact(input: string): string {
     try {
       let output = input
       for (const value of known) output = output.replaceAll(value, REDACTED)
