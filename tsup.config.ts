@@ -15,6 +15,8 @@ export default defineConfig({
   format: 'esm',
   target: 'node20',
   platform: 'node',
+  // `node:test` has no other name.
+  removeNodeProtocol: false,
   dts: true,
   sourcemap: true,
   splitting: true,

@@ -8,7 +8,10 @@ const containers = [
 ]
 const server = createServer((request, response) => {
   if (request.headers.authorization !== `Bearer ${key}`) return response.writeHead(401).end('wrong key')
-  response.setHeader('content-type', 'application/json').end(JSON.stringify({ containers }))
+  response
+    .setHeader('content-type', 'application/json')
+    .setHeader('connection', 'close')
+    .end(JSON.stringify({ containers }))
 })
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
 server.unref()

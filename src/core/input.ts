@@ -54,7 +54,8 @@ function explain(issue: z.core.$ZodIssue | undefined, data: DataObject, schema: 
     })
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], data)
-  const about = z.globalRegistry.get(memberOf(schema, path))?.description
+  // A nested field's own description is not at hand, and its parent's would mislead.
+  const about = path.length === 1 ? z.globalRegistry.get(memberOf(schema, path))?.description : undefined
   const send = about === undefined ? '' : ` ${shown.at(-1)}: ${about.replace(/\.?$/, '.')}`
   const message =
     value === undefined
