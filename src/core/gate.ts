@@ -202,10 +202,10 @@ export function createGate({
       const { intents, ...rest } = parseMessage(message)
       const runId = newId('run')
       const message_id = newId('msg')
+      const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
       const posted = log
         .write(id, (state) => {
           existing(state, id)
-          const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
           return {
             drafts: [
               { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
@@ -315,7 +315,10 @@ export function createGate({
     },
     registeredSkills: (page = {}) => registry.list(page),
     createSession,
-    session: async (id) => sessionObject((await stateOf(String(id))).session?.id ?? String(id)),
+    async session(id) {
+      await stateOf(String(id))
+      return sessionObject(String(id))
+    },
     async sessions(page = {}) {
       const { items, next_cursor } = await readPage(
         store,

@@ -4,7 +4,7 @@ import type { Redactor } from '../redaction/index.js'
 import { canonical, type Data, type DataObject } from './data.js'
 import { describe, Failure, type FailureCode, isFailure } from './failure.js'
 import { parseInput } from './input.js'
-import type { Tool } from './tool.js'
+import type { Objection, Tool } from './tool.js'
 
 const Override = z.strictObject({
   tool: z.string().min(1).max(200).describe('A tool name, or prefix.* for all tools of that prefix'),
@@ -120,9 +120,14 @@ export function evaluate(policy: Policy, tool: Tool, input: DataObject): { decis
   if (denied !== undefined)
     return deny(`Override ${denied.index} (${denied.tool}) denies ${name}. Remove it to allow the call.`, denied)
 
+  let nearest: { rule: Rule; objection: Objection } | undefined
   for (const rule of matching) {
     const constraints = rule.constraints.get(name)
-    if (tool.judge(input, constraints) !== undefined) continue
+    const objection = tool.judge(input, constraints)
+    if (objection !== undefined) {
+      nearest ??= { rule, objection }
+      continue
+    }
     const decision: Decision = {
       decision: 'allow',
       code: 'ALLOWED',
@@ -133,11 +138,10 @@ export function evaluate(policy: Policy, tool: Tool, input: DataObject): { decis
     return { decision, constraints }
   }
 
-  const [nearest] = matching
   if (nearest !== undefined) {
-    const objection = tool.judge(input, nearest.constraints.get(name))
-    const stated = policy.document.overrides[nearest.index]?.constraints
-    return deny(`${objection?.reason}.`, nearest, { ...stated, ...objection?.fix })
+    const { rule, objection } = nearest
+    const stated = policy.document.overrides[rule.index]?.constraints
+    return deny(`${objection.reason}.`, rule, { ...stated, ...objection.fix })
   }
   const strictest = tool.meta.constraints === null ? undefined : tool.judge(input, tool.parseConstraints({}))
   return deny(`No override allows ${name}, and the default is deny.`, undefined, {
