@@ -1,4 +1,5 @@
 /** Measures contenders in turn, so that what else the machine does falls on all of them, and prints their medians. */
+import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Contender {
   name: string
@@ -14,11 +15,11 @@ export interface Measured {
 
 /**
  * Runs every contender `rounds` times, one after the other in each round. Before that each runs back to back for
- * `warmupMs`, so that what a long-running host would have compiled is compiled.
+ * `warmupMs`, so that what a long-running host would have compiled is compiled. `restMs` pass before every call.
  */
 export async function measure(
   contenders: readonly Contender[],
-  { rounds, warmupMs = 0 }: { rounds: number; warmupMs?: number },
+  { rounds, warmupMs = 0, restMs = 0 }: { rounds: number; warmupMs?: number; restMs?: number },
 ): Promise<Measured[]> {
   const samples = contenders.map((): number[] => [])
   for (const { run } of contenders) {
@@ -29,6 +30,7 @@ export async function measure(
   for (let round = 0; round < rounds; round++) {
     // In random order: who runs behind whom decides whose garbage is collected in whose time.
     for (const index of shuffled(contenders.length)) {
+      if (restMs > 0) await delay(restMs)
       const started = performance.now()
       await contenders[index]?.run()
       samples[index]?.push(performance.now() - started)

@@ -1,7 +1,8 @@
 /** Talks to the client that the host injected: which one, how long, and what its rejections mean. */
 import { race } from './deadline.js'
 import { Failure, isFailure } from './failure.js'
-import type { ProviderClient } from './provider.js'
+import type { ProviderClient, RequestOptions } from './provider.js'
+import { STOP, type Stop } from './stop.js'
 import type { SkillContext } from './tool.js'
 
 const DEFAULT_TIMEOUTS = { defaultMs: 15_000, maxMs: 30_000 }
@@ -41,7 +42,23 @@ export function requestWithTimeout(
   timeoutMs: number,
   system = 'Provider',
 ): Promise<unknown> {
-  return race((signal) => ask(client, system, method, path, body, { signal, timeoutMs }), { timeoutMs })
+  return race((stop) => ask(client, system, method, path, body, requestOptions(stop, timeoutMs)), { timeoutMs })
+}
+
+/** What accompanies a request; the AbortSignal is made when the client first reads it. */
+export function requestOptions(
+  stop: Stop,
+  timeoutMs: number,
+  { onOutput }: Pick<SkillContext, 'onOutput'> = {},
+): RequestOptions {
+  const options = {
+    get signal() {
+      return stop.abortSignal()
+    },
+    timeoutMs,
+    [STOP]: stop.signal,
+  }
+  return onOutput === undefined ? options : Object.assign(options, { onOutput })
 }
 
 /** One request; a rejection becomes the Failure it stands for. */

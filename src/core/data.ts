@@ -15,6 +15,7 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
  * Throws INVALID_INPUT naming the path for anything that is not JSON, nested deeper than 32, or keyed `__proto__`.
  */
 export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALUES } = {}): Data {
+  if (typeof value === 'object' && value !== null && PARSED.has(value)) return value as Data
   let values = 0
   const copy = (item: unknown, path: string, depth: number): Data => {
     if (++values > maxValues) throw refusal(path, `holds more than ${maxValues} values`)
@@ -46,7 +47,7 @@ export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALU
     return Object.freeze(object)
   }
   try {
-    return copy(value, name, 0)
+    return parsed(copy(value, name, 0))
   } catch (error) {
     if (isFailure(error)) throw error
     throw new Failure('INVALID_INPUT', `${name} could not be read as plain JSON data. Send plain objects only.`, {
@@ -54,6 +55,26 @@ export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALU
       cause: error,
     })
   }
+}
+
+/** What was copied here is frozen and need not be copied again. */
+const PARSED = new WeakSet<object>()
+
+function parsed<T extends Data>(data: T): T {
+  if (typeof data === 'object' && data !== null) PARSED.add(data)
+  return data
+}
+
+/** The data without the members that `drop` names; itself when there are none. */
+export function omit(data: DataObject, drop: (key: string, member: Data) => boolean): DataObject {
+  const kept: Record<string, Data> = {}
+  let dropped = false
+  for (const key of Object.keys(data)) {
+    const member = data[key] as Data
+    if (drop(key, member)) dropped = true
+    else kept[key] = member
+  }
+  return dropped ? parsed(Object.freeze(kept)) : data
 }
 
 /** As {@link parseData}, for a value that must be an object. */

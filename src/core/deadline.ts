@@ -1,5 +1,6 @@
 /** Races work against a deadline and the host's own abort: an answer comes on time even if the work ignores its signal. */
 import { Failure } from './failure.js'
+import { createStop, type Stop } from './stop.js'
 
 export interface Deadline {
   /** Milliseconds until the work is told to stop and TIMEOUT is reported. */
@@ -10,43 +11,46 @@ export interface Deadline {
   signal?: AbortSignal | undefined
 }
 
-/** Rejects with TIMEOUT at the deadline, ABORTED on the host's abort; `signal` tells the work about either. */
-export async function race<T>(
-  work: (signal: AbortSignal) => Promise<T>,
+/** Rejects with TIMEOUT at the deadline, ABORTED on the host's abort; `stop` tells the work about either. */
+export function race<T>(
+  work: (stop: Stop) => Promise<T>,
   { timeoutMs, abortGraceMs = 0, signal: hostSignal }: Deadline,
 ): Promise<T> {
   // Work that has not begun needs no time to end.
-  if (hostSignal?.aborted) throw aborted()
-  const controller = new AbortController()
-  const timers: NodeJS.Timeout[] = []
-  let onAbort = () => {}
-  const ended = new Promise<never>((_resolve, reject) => {
-    const onTimeout = () => {
-      const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
-        details: { timeout_ms: timeoutMs },
-      })
-      reject(timeout)
-      controller.abort(new DOMException(timeout.message, 'TimeoutError'))
-    }
-    timers.push(setTimeout(onTimeout, timeoutMs))
-    onAbort = () => {
+  if (hostSignal?.aborted) return Promise.reject(aborted())
+  return new Promise((resolve, reject) => {
+    const stop = createStop()
+    // Begun before the timers are set: what it asks of another process is on its way meanwhile.
+    const working = (async () => work(stop))()
+    const timers = [
+      setTimeout(() => {
+        const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
+          details: { timeout_ms: timeoutMs },
+        })
+        end(() => reject(timeout))
+        stop.abort(timeout)
+      }, timeoutMs),
+    ]
+    const onAbort = () => {
       const failure = aborted()
-      controller.abort(new DOMException(failure.message, 'AbortError'))
-      if (abortGraceMs === 0) reject(failure)
-      else timers.push(setTimeout(() => reject(failure), abortGraceMs))
+      stop.abort(failure)
+      if (abortGraceMs === 0) end(() => reject(failure))
+      else timers.push(setTimeout(() => end(() => reject(failure)), abortGraceMs))
     }
-    hostSignal?.addEventListener('abort', onAbort, { once: true })
+    const end = (settle: () => void) => {
+      for (const timer of timers) clearTimeout(timer)
+      hostSignal?.removeEventListener('abort', onAbort)
+      settle()
+    }
+    // The work itself may have led the host to abort.
+    if (hostSignal?.aborted) onAbort()
+    else hostSignal?.addEventListener('abort', onAbort, { once: true })
+    // Both ways are handled: work that fails after the race is decided is nobody's unhandled rejection.
+    working.then(
+      (value) => end(() => resolve(value)),
+      (error) => end(() => reject(error)),
+    )
   })
-  ended.catch(() => {})
-  try {
-    const result = (async () => work(controller.signal))()
-    // The work may fail after the race is decided; that is nobody's unhandled rejection.
-    result.catch(() => {})
-    return await Promise.race([result, ended])
-  } finally {
-    for (const timer of timers) clearTimeout(timer)
-    hostSignal?.removeEventListener('abort', onAbort)
-  }
 }
 
 const aborted = (): Failure => new Failure('ABORTED', 'The host cancelled the request.', { details: { aborted: true } })

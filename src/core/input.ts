@@ -1,6 +1,6 @@
 /** Reads unknown input against a zod schema: typed and frozen data, or one error that names the field and what to send. */
 import { z } from 'zod'
-import { type DataObject, parseObject } from './data.js'
+import { type DataObject, omit, parseObject } from './data.js'
 import { describe, Failure } from './failure.js'
 
 export type JsonSchema = Record<string, unknown>
@@ -15,7 +15,7 @@ export function parseInput<T>(schema: z.ZodType<T>, value: unknown, name: string
 
 /** A member that is `null` was left out by its sender: models write every field they know. */
 export function withoutNulls(data: DataObject): DataObject {
-  return Object.fromEntries(Object.entries(data).filter(([, member]) => member !== null))
+  return omit(data, (_key, member) => member === null)
 }
 
 /** JSON Schema (draft 2020-12) of what a caller may send: the same zod that parses it. */

@@ -4,8 +4,7 @@ import { Failure } from './failure.js'
 import type { SkillResult } from './tool.js'
 
 const MAX_TEXT_BYTES = 1024 * 1024
-const MAX_DATA_BYTES = 8 * 1024 * 1024
-const MAX_DATA_VALUES = 50_000
+const DATA_LIMITS = { maxValues: 50_000, maxLength: 8 * 1024 * 1024 }
 const MAX_MESSAGE_LENGTH = 4_000
 
 export function successResult(
@@ -13,10 +12,14 @@ export function successResult(
   redactor: Redactor,
 ): SkillResult {
   const { result, truncated } = capText(redactor.text(text))
-  const clean = redactor.value(data)
-  if (typeof clean !== 'object')
-    throw new Failure('UPSTREAM_ERROR', 'The answer could not be read.', { retriable: false })
-  assertSize(clean as Record<string, unknown>)
+  const clean = redactor.value(data, DATA_LIMITS)
+  if (typeof clean !== 'object') {
+    throw new Failure(
+      'UPSTREAM_ERROR',
+      'The provider answered more than 8 MiB or 50000 values, or what cannot be read as data. Ask for less.',
+      { retriable: false },
+    )
+  }
   return { result, metadata: { ...clean, ...truncated, success: true, action, layer, timestamp: now() } }
 }
 
@@ -25,11 +28,12 @@ export function failureResult(failure: Failure, action: string | undefined, reda
   // Cut only what is redacted already: a cut through a secret would leave a part that no rule recognises.
   const message = shorten(redactor.text(failure.message))
   const { result, truncated } = capText(`Error: ${message}${partial?.text ? `\n\n${redactor.text(partial.text)}` : ''}`)
+  const data = redactor.value(partial?.data ?? {}, DATA_LIMITS)
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return {
     result,
     metadata: {
-      ...(redactor.value(partial?.data ?? {}) as Record<string, unknown>),
+      ...(typeof data === 'object' ? data : { withheld: data }),
       ...truncated,
       success: false,
       ...(action !== undefined && { action }),
@@ -65,25 +69,4 @@ function capText(text: string): {
     result: `${head}\n[… ${bytes.length - kept} bytes left out …]\n${tail}`,
     truncated: { truncated: { bytes_total: bytes.length, bytes_kept: kept } },
   }
-}
-
-function assertSize(data: Record<string, unknown>): void {
-  let bytes = 0
-  let values = 0
-  const count = (item: unknown): void => {
-    values += 1
-    if (typeof item === 'string') bytes += item.length
-    else if (typeof item === 'object' && item !== null) {
-      for (const [key, member] of Object.entries(item)) {
-        bytes += key.length
-        count(member)
-      }
-    }
-    if (bytes > MAX_DATA_BYTES || values > MAX_DATA_VALUES) {
-      throw new Failure('UPSTREAM_ERROR', 'The provider answered more than 8 MiB or 50000 values. Ask for less.', {
-        retriable: false,
-      })
-    }
-  }
-  count(data)
 }

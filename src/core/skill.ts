@@ -1,8 +1,8 @@
 /** The skill contract: declare actions, and lookup, validation, deadline, errors, caps and redaction come with them. */
 import type { z } from 'zod'
 import { createRedactor, type Redactor } from '../redaction/index.js'
-import { ask, getClient, providerNotConfigured, resolveTimeout } from './client.js'
-import { type DataObject, parseObject } from './data.js'
+import { ask, getClient, providerNotConfigured, requestOptions, resolveTimeout } from './client.js'
+import { type DataObject, omit, parseObject } from './data.js'
 import { race } from './deadline.js'
 import { describe, FAILURES, Failure, type FailureCode, isFailure } from './failure.js'
 import { type JsonSchema, parseInput, toJsonSchema } from './input.js'
@@ -134,11 +134,12 @@ export function defineSkill(definition: SkillDefinition): Skill {
 
   /** The tool that the params ask for, and the rest of them. Absent params are params without an action. */
   function choose(params: unknown): { tool: Tool; rest: DataObject } {
-    const { action: requested, ...rest } = parseObject(params ?? {}, 'params')
+    const given = parseObject(params ?? {}, 'params')
+    const requested = given.action
     const only = names.length === 1 ? names[0] : undefined
     const wanted = requested ?? only
     const tool = typeof wanted === 'string' ? byAction.get(wanted) : undefined
-    if (tool !== undefined) return { tool, rest }
+    if (tool !== undefined) return { tool, rest: omit(given, (key) => key === 'action') }
     const problem = wanted === undefined ? 'action is missing' : `Unknown action ${describe(wanted)}`
     throw new Failure('INVALID_ACTION', `${problem}. Valid actions: ${names.join(', ')}.`, {
       details: { field: 'action' },
@@ -184,10 +185,10 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
   async function perform(input: DataObject, context: SkillContext): Promise<SkillResult> {
     let asked = false
     let redactor: Redactor = plainRedactor
-    let logger = containLogger(undefined)
+    let logger: Logger | undefined
     try {
       redactor = context.redactor ?? plainRedactor
-      logger = containLogger(context.logger)
+      logger = context.logger
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
       const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
@@ -196,24 +197,23 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       }
       const deadline = Date.now() + deadlineMs
       const { text, data } = await race(
-        (signal) =>
+        (stop) =>
           definition.run(input, {
-            signal,
+            get signal() {
+              return stop.abortSignal()
+            },
             constraints,
             request(method, path, body) {
               asked = true
-              return ask(chosen.client, skill.system, method, path, body, {
-                signal,
-                timeoutMs: Math.max(1, deadline - Date.now()),
-                ...(context.onOutput && { onOutput: context.onOutput }),
-              })
+              const timeoutMs = Math.max(1, deadline - Date.now())
+              return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, context))
             },
           }),
         { timeoutMs: deadlineMs, abortGraceMs, signal: context.signal },
       )
       return successResult({ action: actionName, layer: skill.layer, text, data }, redactor)
     } catch (error) {
-      return failureResult(settle(error, asked, logger), actionName, redactor)
+      return failureResult(settle(error, asked, containLogger(logger)), actionName, redactor)
     }
   }
 

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger, RequestOptions } from '../core/provider.js'
-import type { StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
 import type { Engine } from './engine.js'
 import { createFrameParser, type OutputStream } from './frames.js'
 

@@ -2,8 +2,8 @@
 
 import type { Duplex } from 'node:stream'
 import { Failure, isFailure } from '../core/failure.js'
+import type { StopSignal } from '../core/stop.js'
 import type { Caller, CallOptions } from './call.js'
-import type { StopSignal } from './deadline.js'
 import type { EngineRoute } from './engine-routes.js'
 import { malformedAnswer, notAnEngine } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
@@ -81,13 +81,14 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
   }
 
   async function versioned(options: CallOptions): Promise<CallOptions> {
-    return { ...options, version: (await identity(options.signal)).apiVersion }
+    return inVersion(options, await identity(options.signal))
   }
 
   return {
     identity,
     async json(route, options) {
-      const { status, text } = await caller.text(route, await versioned(options))
+      // Without a turn of the loop where the version is known: the request is on its way before anything else is done.
+      const { status, text } = await caller.text(route, learnt ? inVersion(options, learnt) : await versioned(options))
       return { body: text.trim() === '' ? undefined : parseJson(text, route), changed: status !== 304 }
     },
     stream: async (route, options, onChunk) => caller.stream(route, await versioned(options), onChunk),
@@ -97,6 +98,11 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     },
   }
 }
+
+const inVersion = (options: CallOptions, { apiVersion }: EngineIdentity): CallOptions => ({
+  ...options,
+  version: apiVersion,
+})
 
 function minorOf(version: unknown): number | undefined {
   const [, minor] = (typeof version === 'string' && /^1\.([0-9]{1,4})$/.exec(version)) || []

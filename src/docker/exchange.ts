@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import type { StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
 
 export interface ExchangeRequest {
   method: 'GET' | 'POST' | 'DELETE'

@@ -1,7 +1,7 @@
 /** A container's log as one text: both streams, in the order in which their bytes arrived. */
 
 import { TextDecoder } from 'node:util'
-import type { StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
 import { createFrameParser, createRawParser, type OutputStream } from './frames.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -10,12 +10,24 @@ export function createLogText({ tty }: { tty: boolean }): { push(chunk: Buffer):
   // One decoder for each stream: a character may be split across frames with the other stream's bytes in between.
   const decoders = { stdout: createDecoder(), stderr: createDecoder() }
   let text = ''
+  // Engines send a frame for each line; what one stream wrote without the other in between is decoded at once.
+  let current: OutputStream = 'stdout'
+  let pieces: Buffer[] = []
+  const decode = () => {
+    if (pieces.length > 0) text += decoders[current].decode(Buffer.concat(pieces), { stream: true })
+    pieces = []
+  }
   const onPiece = (stream: OutputStream, piece: Buffer) => {
-    text += decoders[stream].decode(piece, { stream: true })
+    if (stream !== current) decode()
+    current = stream
+    pieces.push(piece)
   }
   return {
     push: tty ? createRawParser(onPiece) : createFrameParser(onPiece),
-    end: () => text + decoders.stdout.decode() + decoders.stderr.decode(),
+    end() {
+      decode()
+      return text + decoders.stdout.decode() + decoders.stderr.decode()
+    },
   }
 }
 

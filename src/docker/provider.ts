@@ -2,10 +2,11 @@
 import { Failure } from '../core/failure.js'
 import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
 import type { RunSpec } from '../core/run-spec.js'
+import { type StopSignal, stopSignalOf } from '../core/stop.js'
 import { createCaller, type EngineCall } from './call.js'
 import { type EndpointOptions, parseEndpoint } from './connect.js'
 import { containerDetails, containerRows } from './containers.js'
-import { createDeadline, type Deadline, type StopSignal } from './deadline.js'
+import { type Bounded, type Bounds, bounded } from './deadline.js'
 import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
 import { createLogText, createTerminalLookup } from './logs.js'
@@ -79,7 +80,7 @@ export function createDockerProvider({
   const engine = createEngine(caller, endpoint.address)
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
-  const active = new Map<Deadline, Promise<unknown>>()
+  const active = new Set<Bounded<unknown>>()
   let closed: Promise<void> | undefined
 
   async function inspect(id: string, signal: StopSignal): Promise<Record<string, unknown>> {
@@ -125,24 +126,18 @@ export function createDockerProvider({
       runProgram(engine, body as RunSpec, { signal, onOutput, logger }),
   }
 
-  async function bounded<T>(
-    what: string,
-    { write, signal, timeoutMs }: { write: boolean; signal: AbortSignal | undefined; timeoutMs: number },
-    perform: (signal: StopSignal) => Promise<T>,
-  ): Promise<T> {
+  async function perform<T>(bounds: Bounds, work: (signal: StopSignal) => Promise<T>): Promise<T> {
     if (closed) throw new Failure('UNAVAILABLE', 'The provider is closed. Create another.', { retriable: false })
-    const deadline = createDeadline({ what, write, signal, timeoutMs })
-    const done = perform(deadline.signal).finally(() => {
-      deadline.dispose()
-      active.delete(deadline)
+    const call: Bounded<T> = bounded(bounds, work, () => {
+      active.delete(call)
     })
-    active.set(deadline, done)
-    return done
+    active.add(call)
+    return call.done
   }
 
   async function shutDown(): Promise<void> {
-    for (const deadline of active.keys()) deadline.abort(new Failure('ABORTED', 'The provider was closed.'))
-    await Promise.allSettled(active.values())
+    for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
+    await Promise.allSettled([...active].map(({ done }) => done))
     await caller.close()
   }
 
@@ -152,20 +147,20 @@ export function createDockerProvider({
   }
 
   return {
-    async request(method, path, given, { signal, timeoutMs, onOutput } = {}) {
+    async request(method, path, given, options = {}) {
+      const { timeoutMs, onOutput } = options
       const request = parseL1Request(method, path)
       const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
       const longest = spec ? spec.timeout_ms + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
       const write = !spec && method !== 'GET'
       const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
-      return bounded(request.route, { write, signal, timeoutMs: positive(timeoutMs) ?? longest }, (joined) =>
-        answer(request, { signal: joined, body: spec, onOutput }),
-      )
+      const signal = stopSignalOf(options) ?? options.signal
+      const bounds = { what: request.route, write, signal, timeoutMs: positive(timeoutMs) ?? longest }
+      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, onOutput }))
     },
     engine: ({ signal, timeoutMs } = {}) =>
-      bounded(
-        'the version exchange',
-        { write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
+      perform(
+        { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
         (joined) => engine.identity(joined),
       ),
     close,

@@ -46,6 +46,20 @@ export const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 /** Throws NOT_FOUND for a route that is not in the table and INVALID_INPUT for a bad id or query. */
 export function parseL1Request(method: unknown, path: unknown): L1Request {
   if (typeof method !== 'string' || typeof path !== 'string' || path.length > 500) throw unknownRoute(method, path)
+  const line = `${method} ${path}`
+  const known = KNOWN_REQUESTS.get(line)
+  if (known !== undefined) return known
+  const request = parseRequest(method, path)
+  if (KNOWN_REQUESTS.size >= MAX_KNOWN) KNOWN_REQUESTS.clear()
+  KNOWN_REQUESTS.set(line, request)
+  return request
+}
+
+/** The same few requests come again and again, and what one means never changes. */
+const KNOWN_REQUESTS = new Map<string, L1Request>()
+const MAX_KNOWN = 500
+
+function parseRequest(method: string, path: string): L1Request {
   const [pathname = '', search, ...rest] = path.split('?')
   const segments = pathname.split('/')
   const found = ROUTE_TABLE.find(
@@ -59,7 +73,8 @@ export function parseL1Request(method: unknown, path: unknown): L1Request {
   if (found.hasId && !CONTAINER_ID.test(id)) {
     throw refused('id', id, 'must be a container id or name: letters, digits, _ . - and at most 128 of them')
   }
-  return { route: found.route, id, query: parseQuery(L1_ROUTES[found.route], search) } as L1Request
+  const query = Object.freeze(parseQuery(L1_ROUTES[found.route], search))
+  return Object.freeze({ route: found.route, id, query }) as L1Request
 }
 
 /** The routes taken apart, in the order in which they are tried. */

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger } from '../core/provider.js'
-import { createDeadline, type StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
+import { bounded } from './deadline.js'
 import type { Engine } from './engine.js'
 import { malformedAnswer } from './upstream.js'
 import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
@@ -50,7 +51,7 @@ export async function createContainer(
 /** False when it had ended by itself already. */
 export async function killContainer(engine: Engine, id: string): Promise<boolean> {
   try {
-    await bounded('the kill', (signal) => engine.json('containerKill', { id, query: { signal: 'SIGKILL' }, signal }))
+    await cleanUp('the kill', (signal) => engine.json('containerKill', { id, query: { signal: 'SIGKILL' }, signal }))
     return true
   } catch (error) {
     if (isFailure(error) && (error.details?.status === 409 || error.details?.status === 404)) return false
@@ -65,7 +66,7 @@ export interface EndState {
 }
 
 export async function inspectEnd(engine: Engine, id: string): Promise<EndState> {
-  const { body } = await bounded('the last look at the container', (signal) =>
+  const { body } = await cleanUp('the last look at the container', (signal) =>
     engine.json('containerInspect', { id, signal }),
   )
   const state = fieldsOf(fieldsOf(body).State)
@@ -85,7 +86,7 @@ export async function removeContainer(
 ): Promise<string | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await bounded('the removal', (signal) =>
+      await cleanUp('the removal', (signal) =>
         engine.json('containerRemove', { id, query: { force: 'true', v: 'true' }, signal }),
       )
       return undefined
@@ -100,14 +101,8 @@ export async function removeContainer(
   }
 }
 
-async function bounded<T>(what: string, perform: (signal: StopSignal) => Promise<T>): Promise<T> {
-  const deadline = createDeadline({ timeoutMs: CLEANUP_MS, what, write: true })
-  try {
-    return await perform(deadline.signal)
-  } finally {
-    deadline.dispose()
-  }
-}
+const cleanUp = <T>(what: string, work: (signal: StopSignal) => Promise<T>): Promise<T> =>
+  bounded({ timeoutMs: CLEANUP_MS, what, write: true }, work).done
 
 /** For a call whose effect must be known even when the caller gives up: `perform`'s signal fires `CLEANUP_MS` after theirs. */
 export async function withPatience<T>(signal: StopSignal, perform: (patient: StopSignal) => Promise<T>): Promise<T> {

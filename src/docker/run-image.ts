@@ -2,7 +2,7 @@
 
 import { Failure, isFailure } from '../core/failure.js'
 import { type PinnedImage, parsePinnedImage } from '../core/image.js'
-import type { StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
 import type { Engine, EngineIdentity } from './engine.js'
 import { malformedAnswer } from './upstream.js'
 import { fieldsOf, textOf, textsOf } from './wire.js'

@@ -1,6 +1,7 @@
 /** Obtains the two samples that a CPU figure needs, without the two seconds that the engine's own pairing takes. */
 
-import { pause, type StopSignal } from './deadline.js'
+import type { StopSignal } from '../core/stop.js'
+import { pause } from './deadline.js'
 import type { Engine } from './engine.js'
 import { type ContainerStats, comparable, computeStats, parseSample, type Sample } from './stats.js'
 import { malformedAnswer } from './upstream.js'

@@ -22,8 +22,13 @@ export function textsOf(value: unknown): string[] {
   return listOf(value).filter((item) => typeof item === 'string')
 }
 
+/** What the engine writes: UTC with up to nine digits of a second. Of these, three are kept. */
+const ENGINE_INSTANT = /^(?!0001)(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d)(?:\.(\d{3})\d{0,6})?Z$/
+
 /** ISO 8601 from the engine's seconds or RFC 3339 text; undefined for its zero time (year 1). */
 export function instantOf(value: unknown): string | undefined {
+  const written = typeof value === 'string' ? ENGINE_INSTANT.exec(value) : null
+  if (written) return `${written[1]}.${written[2] ?? '000'}Z`
   const date = typeof value === 'number' ? new Date(value * 1000) : new Date(textOf(value))
   return Number.isNaN(date.getTime()) || date.getUTCFullYear() <= 1 ? undefined : date.toISOString()
 }

@@ -11,15 +11,25 @@ const MAX_KEYS = 2_000
 const MAX_REMEMBERED = 5_000
 const MAX_REMEMBERED_LENGTH = 200
 /** More than any answer may hold: a value that refers to itself would never end. */
-const MAX_VALUES = 1_000_000
+const WIDEST: ValueLimits = { maxValues: 1_000_000, maxLength: 256 * 1024 * 1024 }
 /** Keys that plain data never has; upstream data that does keeps them under another name. */
 const UNSAFE_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 
 export interface Redactor {
   /** The text with every recognised secret replaced by `[REDACTED]`. Never throws: what cannot be checked is withheld. */
   text(input: string): string
-  /** A plain-data copy with secrets replaced in every string and under every secret key. Never throws. */
-  value(input: unknown): unknown
+  /**
+   * A plain-data copy with secrets replaced in every string and under every secret key. Never throws: what cannot be
+   * checked, or is larger than `limits`, is withheld whole, and a text says so instead.
+   */
+  value(input: unknown, limits?: ValueLimits): unknown
+}
+
+export interface ValueLimits {
+  /** Values in all: members, list items and what holds them. */
+  maxValues: number
+  /** Characters of all strings and keys. */
+  maxLength: number
 }
 
 /**
@@ -41,10 +51,11 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
   const keys = new Map<string, { secret: boolean; shown: string }>()
 
   function text(input: string): string {
+    if (typeof input !== 'string' || input.length > MAX_REMEMBERED_LENGTH) return redact(input)
     if (harmless.has(input)) return input
     const output = redact(input)
     // Ids, states and names come again and again; what was clean once is clean.
-    if (output === input && input.length <= MAX_REMEMBERED_LENGTH) {
+    if (output === input) {
       if (harmless.size >= MAX_REMEMBERED) harmless.clear()
       harmless.add(input)
     }
@@ -65,34 +76,41 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
     }
   }
 
-  function value(input: unknown): unknown {
+  function value(input: unknown, { maxValues, maxLength } = WIDEST): unknown {
     try {
-      return walk(input, 0, { values: 0 })
+      return walk(input, 0, { values: maxValues, length: maxLength })
     } catch {
       return UNREADABLE
     }
   }
 
-  function walk(item: unknown, depth: number, seen: { values: number }): unknown {
-    if (++seen.values > MAX_VALUES) throw new RangeError('too many values')
-    if (typeof item === 'string') return text(item)
+  function walk(item: unknown, depth: number, left: Left): unknown {
+    if (typeof item === 'string') {
+      take(left, item.length)
+      return text(item)
+    }
+    take(left, 0)
     if (item === null || typeof item === 'boolean') return item
     if (typeof item === 'number') return Number.isFinite(item) ? item : null
     if (typeof item === 'bigint') return String(item)
     if (typeof item !== 'object') return undefined
     if (depth >= MAX_DEPTH) return UNREADABLE
     if (Array.isArray(item)) {
-      return item.map((member, index) =>
-        typeof member === 'string' ? listItem(member, item[index - 1]) : (walk(member, depth + 1, seen) ?? null),
-      )
+      return item.map((member, index) => {
+        if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
+        take(left, member.length)
+        return listItem(member, item[index - 1])
+      })
     }
     if (item instanceof Date) return Number.isNaN(item.getTime()) ? null : item.toISOString()
     const object: Record<string, unknown> = {}
-    for (const [key, member] of Object.entries(item)) {
+    for (const key of Object.keys(item)) {
+      const member = (item as Record<string, unknown>)[key]
       const { secret, shown } = judgeKey(key)
+      left.length -= key.length
       // A list under a secret key is a list of secrets; an object has keys of its own that say more.
       const hidden = secret && Array.isArray(member) ? member.map((item) => (isLeaf(item) ? REDACTED : item)) : member
-      const cleaned = secret && isLeaf(member) ? REDACTED : walk(hidden, depth + 1, seen)
+      const cleaned = secret && isLeaf(member) ? REDACTED : walk(hidden, depth + 1, left)
       if (cleaned !== undefined) object[shown] = cleaned
     }
     return object
@@ -113,14 +131,26 @@ export function createRedactor({ registered = [] }: { registered?: readonly stri
    * what follows `--password` is its value.
    */
   function listItem(item: string, before: unknown): string {
-    const flag = typeof before === 'string' && /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
+    const flag =
+      typeof before === 'string' && before.startsWith('-') && /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
     if (flag && isSecretKey(flag) && isLeaf(item)) return REDACTED
     const split = item.indexOf('=')
-    const secret = split > 0 && split < item.length - 1 && /^[\w.-]+$/.test(item.slice(0, split))
-    return secret && isSecretKey(item.slice(0, split)) ? item.slice(0, split + 1) + REDACTED : text(item)
+    const name = split > 0 && split < item.length - 1 ? item.slice(0, split) : ''
+    return /^[\w.-]+$/.test(name) && judgeKey(name).secret ? `${name}=${REDACTED}` : text(item)
   }
 
   return { text, value }
+}
+
+interface Left {
+  values: number
+  length: number
+}
+
+function take(left: Left, length: number): void {
+  left.values -= 1
+  left.length -= length
+  if (left.values < 0 || left.length < 0) throw new RangeError('larger than the limits')
 }
 
 /** A secret as it is, as JSON and as a URL write it. */

@@ -6,6 +6,7 @@ import { createRedactor } from '../../redaction/index.js'
 import { race } from '../deadline.js'
 import { Failure } from '../failure.js'
 import { type ActionDefinition, action, defineSkill, requestWithTimeout, type SkillContext } from '../skill.js'
+import type { Stop } from '../stop.js'
 import { held, recordingClient, settle } from './fixture.js'
 
 type Definition = ActionDefinition<Record<string, never>, undefined>
@@ -139,7 +140,7 @@ describe('deadlines and aborts', () => {
 
   it('the abort gives work its grace to end cleanly, and no longer', async () => {
     const controller = new AbortController()
-    const work = (signal: AbortSignal) =>
+    const work = ({ signal }: Stop) =>
       new Promise<string>((resolve) => signal.addEventListener('abort', () => setImmediate(resolve, 'ended cleanly')))
     const clean = race(work, { timeoutMs: 10_000, abortGraceMs: 5_000, signal: controller.signal })
     const never = race(() => new Promise(() => {}), { timeoutMs: 10_000, abortGraceMs: 5, signal: controller.signal })
