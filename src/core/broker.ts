@@ -32,7 +32,7 @@ export interface Judgement {
 export interface Broker {
   readonly tools: ReadonlyMap<string, Tool>
   judge(policy: Policy, intent: Intent): Judgement
-  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'onOutput'>): Promise<SkillResult>
+  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'>): Promise<SkillResult>
 }
 
 export interface BrokerOptions {
@@ -107,7 +107,7 @@ export function createBroker({
 
   async function execute(
     call: Call,
-    { signal, onOutput }: Pick<SkillContext, 'signal' | 'onOutput'> = {},
+    { signal, onOutput, runId }: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'> = {},
   ): Promise<SkillResult> {
     const judged = allowed.get(call)
     if (judged === undefined)
@@ -123,6 +123,7 @@ export function createBroker({
       constraints,
       config: { timeoutMs },
       onOutput,
+      runId,
     })
   }
 

@@ -49,7 +49,7 @@ export function requestWithTimeout(
 export function requestOptions(
   stop: Stop,
   timeoutMs: number,
-  { onOutput }: Pick<SkillContext, 'onOutput'> = {},
+  { onOutput, runId }: Pick<SkillContext, 'onOutput' | 'runId'> = {},
 ): RequestOptions {
   const options = {
     get signal() {
@@ -58,7 +58,8 @@ export function requestOptions(
     timeoutMs,
     [STOP]: stop.signal,
   }
-  return onOutput === undefined ? options : Object.assign(options, { onOutput })
+  if (onOutput !== undefined) Object.assign(options, { onOutput })
+  return runId === undefined ? options : Object.assign(options, { runId })
 }
 
 /** One request; a rejection becomes the Failure it stands for. */

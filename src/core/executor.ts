@@ -99,7 +99,7 @@ export function createExecutor({
         ending = { status, reason: { code: decision.code as RunReason['code'], message: decision.reason } }
         continue
       }
-      const { draft, failed } = await perform(id, step, call, { signal, onOutput })
+      const { draft, failed } = await perform(id, step, call, { signal, onOutput, runId: `${id}/${step.step_id}` })
       pending.push(draft)
       if (failed !== undefined) {
         const status = failed.code === 'INTERNAL' ? 'unknown' : 'failed'
@@ -132,7 +132,7 @@ export function createExecutor({
     runId: string,
     step: { step_id: string; tool: string },
     call: Call,
-    options: Pick<SkillContext, 'signal' | 'onOutput'>,
+    options: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'>,
   ): Promise<{ draft: Draft; failed?: RunReason }> {
     const started = performance.now()
     const finished = (data: Record<string, unknown>): Draft => ({

@@ -4,6 +4,8 @@
 export interface RequestOptions {
   signal?: AbortSignal
   timeoutMs?: number
+  /** Names the call in the host's log: the run's id and the step, `run_…/s1`. */
+  runId?: string
   /**
    * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. The
    * text is raw: neither redacted nor to be trusted.

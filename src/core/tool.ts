@@ -26,6 +26,8 @@ export interface SkillContext {
   redactor?: Redactor | undefined
   /** A program's output as it arrives (docker-run). */
   onOutput?: RequestOptions['onOutput']
+  /** Names the call in the host's log; a provider may mark with it what it makes. */
+  runId?: RequestOptions['runId']
 }
 
 export interface SkillError {

@@ -4,6 +4,7 @@ import { Failure } from '../core/failure.js'
 import type { RunSpec } from '../core/run-spec.js'
 import type { EngineIdentity } from './engine.js'
 import type { ResolvedImage } from './run-image.js'
+import { seccompProfile } from './seccomp.js'
 
 const MIB = 1024 * 1024
 /** Nobody's: a name would be looked up in the image's own passwd. */
@@ -19,12 +20,22 @@ const ULIMITS = { nofile: 1024, core: 0, fsize: 256 * MIB, memlock: 64 * 1024, m
 export interface CreateRequest {
   /** In the engine's own spelling. */
   body: Record<string, unknown>
+  /** The program and its arguments, the image's own resolved. */
+  argv: string[]
+  /** The image's id. */
+  image: string
   /** The same confinement, as the outcome reports it. */
   posture: Record<string, unknown>
 }
 
+export interface CreateContext {
+  image: ResolvedImage
+  identity: EngineIdentity
+  labels: Record<string, string>
+}
+
 /** Throws ENGINE_UNSUITABLE naming the control that this engine cannot keep, INVALID_INPUT for an image that defeats one. */
-export function createBody(spec: RunSpec, image: ResolvedImage, engine: EngineIdentity): CreateRequest {
+export function createBody(spec: RunSpec, { image, identity: engine, labels }: CreateContext): CreateRequest {
   if (engine.os !== 'linux') {
     throw new Failure('ENGINE_UNSUITABLE', `A ${engine.os} engine keeps none of the controls. Use a Linux engine.`, {
       details: { control: 'os' },
@@ -41,6 +52,8 @@ export function createBody(spec: RunSpec, image: ResolvedImage, engine: EngineId
   const nanoCpus = Math.round(spec.cpus * 1e9)
   const tmpfs = writablePaths(spec, image, engine)
   const workdir = workingDirectory(spec.workdir ?? image.workdir)
+  const argv = [...(spec.entrypoint ?? image.entrypoint), ...argumentsOf(spec, image)]
+  const seccomp = engine.name === 'docker' ? seccompProfile(engine.arch) : undefined
   const networkMode = spec.network === 'none' ? 'none' : 'bridge'
   return {
     body: {
@@ -58,13 +71,13 @@ export function createBody(spec: RunSpec, image: ResolvedImage, engine: EngineId
       AttachStderr: true,
       NetworkDisabled: spec.network === 'none',
       Healthcheck: { Test: ['NONE'] },
-      Labels: { 'skillgate.managed': '1' },
+      Labels: labels,
       HostConfig: {
         NetworkMode: networkMode,
         ReadonlyRootfs: true,
         Privileged: false,
         CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges'],
+        SecurityOpt: ['no-new-privileges', ...(seccomp ? [`seccomp=${seccomp.json}`] : [])],
         IpcMode: 'none',
         CgroupnsMode: 'private',
         PidsLimit: spec.pids,
@@ -80,14 +93,16 @@ export function createBody(spec: RunSpec, image: ResolvedImage, engine: EngineId
         LogConfig: logConfig(engine),
       },
     },
+    argv,
+    image: image.id,
     posture: {
       engine: engine.name,
-      argv: [...(spec.entrypoint ?? image.entrypoint), ...argumentsOf(spec, image)],
+      argv,
       user: USER,
       workdir,
       capabilities: 'none',
       no_new_privileges: true,
-      seccomp: 'engine default',
+      seccomp: seccomp ? `skillgate sha256:${seccomp.sha256}` : 'engine default',
       read_only_root: true,
       network: spec.network,
       ipc: 'none',

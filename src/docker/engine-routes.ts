@@ -5,6 +5,7 @@ import { CONTAINER_ID } from './routes.js'
 export const ENGINE_ROUTES = {
   ping: ['GET', '/_ping'],
   version: ['GET', '/version'],
+  info: ['GET', '/info'],
   containerList: ['GET', '/containers/json'],
   containerInspect: ['GET', '/containers/{id}/json'],
   containerLogs: ['GET', '/containers/{id}/logs'],

@@ -5,6 +5,7 @@ import { Failure, isFailure } from '../core/failure.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Caller, CallOptions } from './call.js'
 import type { EngineRoute } from './engine-routes.js'
+import { type EnginePosture, preflight } from './preflight.js'
 import { malformedAnswer, notAnEngine } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -22,6 +23,8 @@ export interface EngineIdentity {
 export interface Engine {
   /** Negotiated once, and again after the connection was lost. */
   identity(signal: StopSignal): Promise<EngineIdentity>
+  /** What it can keep, looked up once as well. Throws ENGINE_UNSUITABLE when a required control is missing. */
+  posture(signal: StopSignal): Promise<EnginePosture>
   /** Resolves with the parsed answer; `changed` is false for 304 (it was so already). */
   json(route: EngineRoute, options: CallOptions): Promise<{ body: unknown; changed: boolean }>
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
@@ -38,6 +41,8 @@ const BUSY_OR_GUARDED: ReadonlySet<number> = new Set([401, 403, 407, 408, 429])
 /** `forget` is for a connection that was lost: another engine may answer the next one. */
 export function createEngine(caller: Caller, address: string): Engine & { forget(): void } {
   let learnt: EngineIdentity | undefined
+  let checked: EnginePosture | undefined
+  let versionAnswer: unknown
 
   async function ping(signal: StopSignal) {
     try {
@@ -53,7 +58,8 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     const { headers } = await ping(signal)
     const offered = minorOf(headers['api-version'])
     if (offered === undefined) throw notAnEngine(address, 'it answered /_ping without an Api-Version')
-    const version = fieldsOf(parseJson((await caller.text('version', { signal })).text, '/version'))
+    versionAnswer = parseJson((await caller.text('version', { signal })).text, '/version')
+    const version = fieldsOf(versionAnswer)
     const minimum = minorOf(version.MinAPIVersion) ?? 0
     if (offered < OLDEST) {
       throw unsuitable(address, `speaks API 1.${offered} at most, and 1.${OLDEST} is needed. Upgrade the engine`)
@@ -80,12 +86,23 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     return learnt
   }
 
+  async function posture(signal: StopSignal): Promise<EnginePosture> {
+    if (checked !== undefined) return checked
+    const engine = await identity(signal)
+    const { text } = await caller.text('info', inVersion({ signal }, engine))
+    const found = preflight(parseJson(text, '/info'), versionAnswer, engine)
+    // Lost meanwhile: what was learnt is of the engine before.
+    if (learnt === engine) checked = found
+    return found
+  }
+
   async function versioned(options: CallOptions): Promise<CallOptions> {
     return inVersion(options, await identity(options.signal))
   }
 
   return {
     identity,
+    posture,
     async json(route, options) {
       // Without a turn of the loop where the version is known: the request is on its way before anything else is done.
       const { status, text } = await caller.text(route, learnt ? inVersion(options, learnt) : await versioned(options))
@@ -95,6 +112,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     upgrade: async (route, options) => caller.upgrade(route, await versioned(options)),
     forget() {
       learnt = undefined
+      checked = undefined
     },
   }
 }

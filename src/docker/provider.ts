@@ -9,11 +9,13 @@ import { containerDetails, containerRows } from './containers.js'
 import { type Bounded, type Bounds, bounded } from './deadline.js'
 import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
+import { createKeeper, RUN_SLACK_MS } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
 import { runProgram } from './run.js'
 import { parseRunSpec } from './run-request.js'
 import { createStatsReader } from './stats-reader.js'
+import type { Sweep } from './sweep.js'
 import { malformedAnswer } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -25,11 +27,25 @@ export interface DockerProviderOptions extends EndpointOptions {
   onCall?: (call: EngineCall) => void
   /** The clock that a container's age is told by. */
   now?: () => Date
+  /**
+   * 32 bytes or more that authenticate the labels of run containers. A host that keeps its key finds what it left behind
+   * when it was killed; without one, a key is made that ends with the provider.
+   */
+  signingKey?: string | Uint8Array
+  /** Milliseconds between sweeps, from the first run on; default 30 000. */
+  sweepMs?: number
+  /** Leaves the run containers of hosts with this key out of `GET /containers`. */
+  hideRuns?: boolean
 }
 
 export interface DockerProvider extends ProviderClient, AsyncDisposable {
   /** Which engine answers. Negotiates on first use; throws as any request does. */
   engine(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<EngineIdentity>
+  /**
+   * Removes the containers that runs left behind: past their deadline, or of a process that is gone. Happens by itself
+   * from the first run on; a host calls it at its start to clear what it left when it was killed.
+   */
+  sweep(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<Sweep>
   /** Ends what is under way (programs are killed, their containers removed), then closes every connection. */
   close(): Promise<void>
 }
@@ -38,12 +54,10 @@ interface Context {
   signal: StopSignal
   body: unknown
   onOutput: RequestOptions['onOutput']
+  runId: string | undefined
 }
 
 type Answers = { [R in L1Route]: (request: L1Request<R>, context: Context) => Promise<unknown> }
-
-/** Removing a container may take three attempts after a program's own deadline. */
-const RUN_SLACK_MS = 60_000
 
 /**
  * A provider for a Docker Engine (API 1.41 and up) or Podman's Docker-compatible socket.
@@ -74,10 +88,15 @@ export function createDockerProvider({
   logger,
   onCall,
   now = () => new Date(),
+  signingKey,
+  sweepMs = 30_000,
+  hideRuns = false,
 }: DockerProviderOptions = {}): DockerProvider {
   const endpoint = parseEndpoint({ host, tls, env })
   const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
   const engine = createEngine(caller, endpoint.address)
+  const keeper = createKeeper({ engine, signingKey, logger, now })
+  let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
   const active = new Set<Bounded<unknown>>()
@@ -92,9 +111,10 @@ export function createDockerProvider({
   const answers: Answers = {
     async 'GET /containers'({ query: { all, limit } }, { signal }) {
       // Without `all` the engine lists what runs; its `limit` would bring stopped ones back.
-      const query = all ? { all: 'true', limit } : {}
+      const query = all ? { all: 'true', ...(!hideRuns && { limit }) } : {}
       const { body } = await engine.json('containerList', { query, signal })
-      return { containers: containerRows(listIn(body, '/containers/json'), limit) }
+      const listed = listIn(body, '/containers/json')
+      return { containers: containerRows(hideRuns ? listed.filter((one) => !keeper.isRun(one)) : listed, limit) }
     },
     async 'GET /containers/{id}'({ id }, { signal }) {
       return { container: containerDetails(await inspect(id, signal), now()) }
@@ -121,9 +141,24 @@ export function createDockerProvider({
       const { body } = await engine.json('imageList', { signal })
       return { images: imageRows(listIn(body, '/images/json'), limit) }
     },
-    'POST /containers/run': (_request, { signal, body, onOutput }) =>
+    async 'POST /containers/run'(_request, { signal, body, onOutput, runId }) {
+      await keepSwept(signal)
       // Parsed where the request came in, because the spec says how long it may take.
-      runProgram(engine, body as RunSpec, { signal, onOutput, logger }),
+      return runProgram(engine, body as RunSpec, { signal, onOutput, runId, keeper, logger })
+    },
+  }
+
+  const sweep: DockerProvider['sweep'] = ({ signal, timeoutMs } = {}) =>
+    perform({ what: 'the sweep', write: true, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs }, (joined) =>
+      keeper.sweep(joined),
+    )
+
+  /** The first run is swept for; from then on it happens by the clock. */
+  async function keepSwept(signal: StopSignal): Promise<void> {
+    if (sweeping !== undefined) return
+    const failed = (cause: unknown) => logger?.warn('leftovers of runs could not be looked for', { cause })
+    sweeping = setInterval(() => sweep().catch(failed), sweepMs).unref()
+    await keeper.sweep(signal).catch(failed)
   }
 
   async function perform<T>(bounds: Bounds, work: (signal: StopSignal) => Promise<T>): Promise<T> {
@@ -136,6 +171,7 @@ export function createDockerProvider({
   }
 
   async function shutDown(): Promise<void> {
+    clearInterval(sweeping)
     for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
     await Promise.allSettled([...active].map(({ done }) => done))
     await caller.close()
@@ -148,7 +184,7 @@ export function createDockerProvider({
 
   return {
     async request(method, path, given, options = {}) {
-      const { timeoutMs, onOutput } = options
+      const { timeoutMs, onOutput, runId } = options
       const request = parseL1Request(method, path)
       const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
       const longest = spec ? spec.timeout_ms + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
@@ -156,13 +192,14 @@ export function createDockerProvider({
       const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
       const signal = stopSignalOf(options) ?? options.signal
       const bounds = { what: request.route, write, signal, timeoutMs: positive(timeoutMs) ?? longest }
-      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, onOutput }))
+      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, onOutput, runId }))
     },
     engine: ({ signal, timeoutMs } = {}) =>
       perform(
         { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
         (joined) => engine.identity(joined),
       ),
+    sweep,
     close,
     [Symbol.asyncDispose]: close,
   }

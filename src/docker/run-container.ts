@@ -1,12 +1,13 @@
 /** The life of a run's container, in single calls: create, kill, look at the end, remove. */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger } from '../core/provider.js'
 import type { StopSignal } from '../core/stop.js'
+import type { CreateRequest } from './create-body.js'
 import { bounded } from './deadline.js'
-import type { Engine } from './engine.js'
+import type { Engine, EngineIdentity } from './engine.js'
 import { malformedAnswer } from './upstream.js'
+import { findMismatch } from './verify.js'
 import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
 
 /** Time for each call that ends or removes a container, and for a create under way when the caller gave up. */
@@ -19,10 +20,9 @@ const REMOVE_ATTEMPTS = 3
  */
 export async function createContainer(
   engine: Engine,
-  body: unknown,
+  { name, body }: { name: string; body: unknown },
   { signal, logger }: { signal: StopSignal; logger: Logger | undefined },
 ): Promise<string> {
-  const name = `skillgate-${randomUUID()}`
   const created = await withPatience(signal, (patient) =>
     engine.json('containerCreate', { query: { name }, body, signal: patient }),
   ).catch(async (error: unknown) => {
@@ -47,6 +47,25 @@ export async function createContainer(
   }
   return id
 }
+
+/** Throws POSTURE_MISMATCH naming the control that the engine did not keep; the container must then never be started. */
+export async function verifyContainer(
+  engine: Engine,
+  id: string,
+  { request, identity, signal }: { request: CreateRequest; identity: EngineIdentity; signal: StopSignal },
+): Promise<void> {
+  const { body } = await engine.json('containerInspect', { id, signal })
+  const mismatch = findMismatch(request, fieldsOf(body), identity)
+  if (mismatch === undefined) return
+  const { field, asked, found } = mismatch
+  throw new Failure(
+    'POSTURE_MISMATCH',
+    `The engine made a container whose ${field} is not as asked, so the program was not started. Asked ${shown(asked)}, found ${shown(found)}.`,
+    { details: { field, asked: shown(asked), found: shown(found) } },
+  )
+}
+
+const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 300)
 
 /** False when it had ended by itself already. */
 export async function killContainer(engine: Engine, id: string): Promise<boolean> {

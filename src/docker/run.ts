@@ -6,8 +6,9 @@ import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import type { StopSignal } from '../core/stop.js'
 import { attach, createLiveOutput } from './attach.js'
-import { createBody } from './create-body.js'
-import type { Engine } from './engine.js'
+import { type CreateRequest, createBody } from './create-body.js'
+import type { Engine, EngineIdentity } from './engine.js'
+import type { Keeper } from './keeper.js'
 import { createOutput } from './output.js'
 import {
   CLEANUP_MS,
@@ -16,12 +17,16 @@ import {
   inspectEnd,
   killContainer,
   removeContainer,
+  verifyContainer,
   withPatience,
 } from './run-container.js'
 import { resolveImage } from './run-image.js'
 
 export interface RunOptions {
   signal: StopSignal
+  keeper: Keeper
+  /** The call in the host's log, for the container's label. */
+  runId?: string | undefined
   onOutput?: RequestOptions['onOutput']
   logger?: Logger | undefined
 }
@@ -36,38 +41,63 @@ export interface RunAnswer {
 const DRAIN_IDLE_MS = 2_000
 
 /** Why a program was ended before its time. */
-type Cause = 'deadline' | 'limit' | 'abort'
+type Cause = 'deadline' | 'output_limit' | 'abort'
 
 /**
  * Resolves with what became of the program. Rejects when it never ran; when `signal` ended it (ABORTED or TIMEOUT) or the
  * engine was lost, the Failure's `partial.data.run` has the outcome so far. The container is removed either way.
  */
 export async function runProgram(engine: Engine, spec: RunSpec, options: RunOptions): Promise<RunAnswer> {
-  const { signal, logger } = options
+  const { signal, keeper, runId } = options
   const identity = await engine.identity(signal)
+  const enginePosture = await engine.posture(signal)
   const image = await resolveImage(engine, spec.image, identity, signal)
-  const { body, posture } = createBody(spec, image, identity)
-  const id = await createContainer(engine, body, { signal, logger })
+  const ticket = keeper.begin(spec, runId)
+  try {
+    const request = createBody(spec, { image, identity, labels: ticket.labels })
+    const { ended, left } = await runOnce(engine, spec, { request, identity, name: ticket.name }, options)
+    const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
+    const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
+    const failure: Failure | undefined = ended.lost ?? (ended.cause === 'abort' ? signal.reason : undefined)
+    if (failure !== undefined) {
+      throw amend(failure, {
+        // Asking again would run the program again.
+        retriable: false,
+        partial: { data: { run } },
+        details: { ...(ended.lost && { may_have_run: true }), ...(left !== undefined && { not_removed: left }) },
+      })
+    }
+    return left === undefined ? { run } : { run, warnings: [`container ${left} could not be removed`] }
+  } finally {
+    ticket.end()
+  }
+}
+
+interface Prepared {
+  request: CreateRequest
+  identity: EngineIdentity
+  name: string
+}
+
+/** Creates, verifies, executes and removes; `left` is the id of a container that could not be removed. */
+async function runOnce(
+  engine: Engine,
+  spec: RunSpec,
+  { request, identity, name }: Prepared,
+  options: RunOptions,
+): Promise<{ ended: Ended; left: string | undefined }> {
+  const { signal, logger } = options
+  const id = await createContainer(engine, { name, body: request.body }, { signal, logger })
   let ended: Ended
   try {
+    await verifyContainer(engine, id, { request, identity, signal })
     ended = await execute(engine, id, spec, options)
   } catch (error) {
     const left = await removeContainer(engine, id, logger)
     if (left === undefined || !isFailure(error)) throw error
     throw amend(error, { details: { not_removed: left } })
   }
-  const left = await removeContainer(engine, id, logger)
-  const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
-  const failure: Failure | undefined = ended.lost ?? (ended.cause === 'abort' ? signal.reason : undefined)
-  if (failure !== undefined) {
-    throw amend(failure, {
-      // Asking again would run the program again.
-      retriable: false,
-      partial: { data: { run } },
-      details: { ...(ended.lost && { may_have_run: true }), ...(left !== undefined && { not_removed: left }) },
-    })
-  }
-  return left === undefined ? { run } : { run, warnings: [`container ${left} could not be removed`] }
+  return { ended, left: await removeContainer(engine, id, logger) }
 }
 
 interface Ended {
@@ -88,7 +118,7 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
     signal,
     onPiece(stream, bytes) {
       live.push(stream, bytes)
-      if (!output.push(stream, bytes)) ending.end('limit')
+      if (!output.push(stream, bytes)) ending.end('output_limit')
     },
   })
   const soFar = (end: Partial<EndState>, cause?: Cause): Ended['outcome'] => {
@@ -96,11 +126,12 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
     return {
       exit_code: cause === undefined ? (end.exit_code ?? null) : null,
       ...(cause && { signal: 'SIGKILL' }),
+      ended_by: cause ?? (end.exit_code === undefined ? 'engine_lost' : 'exit'),
       stdout,
       stderr,
       timed_out: cause === 'deadline',
       oom_killed: end.oom_killed ?? false,
-      output: { ...counts, ...(cause === 'limit' && { limit_exceeded: true }) },
+      output: { ...counts, ...(cause === 'output_limit' && { limit_exceeded: true }) },
       duration_ms: end.duration_ms ?? 0,
     }
   }
@@ -131,7 +162,7 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
 /** Past the limit nothing more is wanted; after another kill, what is under way still counts. */
 function drainTime(cause: Cause | undefined): number {
   if (cause === undefined) return CLEANUP_MS
-  return cause === 'limit' ? 0 : DRAIN_IDLE_MS
+  return cause === 'output_limit' ? 0 : DRAIN_IDLE_MS
 }
 
 /** Resolves with the cause when the program was killed for it, and with undefined when it ended by itself. */

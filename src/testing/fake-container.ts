@@ -13,6 +13,7 @@ export interface FakeContainerConfig {
   Labels?: Record<string, string>
   WorkingDir?: string
   User?: string
+  Healthcheck?: unknown
   HostConfig?: Record<string, unknown>
 }
 

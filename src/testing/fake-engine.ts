@@ -46,6 +46,8 @@ export interface FakeFault {
   end?: 'hang' | 'drop' | 'lose'
   /** Answered instead; with neither `end` nor `reply`, the route's own answer follows the delay. */
   reply?: { status: number; headers?: Record<string, string>; body?: string }
+  /** Changes the JSON of the route's own answer in place: an engine that lies. */
+  alter?: (json: Record<string, unknown>) => void
 }
 
 export interface FakeEngine extends AsyncDisposable {
@@ -143,6 +145,10 @@ export async function createFakeEngine({
     const route = FAKE_ROUTES[request.route ?? '']
     const reply = refused ?? (await route?.(world, request)) ?? refusal(404, 'page not found')
     if (fault?.end === 'lose') return void message.socket.destroy()
+    if (fault?.alter) {
+      reply.json = structuredClone(reply.json)
+      fault.alter(reply.json as Record<string, unknown>)
+    }
     const bytes = reply.json === undefined ? reply.bytes : Buffer.from(`${JSON.stringify(reply.json)}\n`)
     const type = reply.json === undefined ? 'application/octet-stream' : 'application/json'
     response.writeHead(reply.status, { 'content-type': type, ...reply.headers })

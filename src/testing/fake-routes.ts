@@ -73,6 +73,13 @@ export const FAKE_ROUTES: Record<string, Route> = {
       ServerVersion: version,
       OSType: 'linux',
       Architecture: 'x86_64',
+      ID: 'FAKE:ENGINE',
+      KernelVersion: '6.1.0-fake',
+      CgroupVersion: '2',
+      MemoryLimit: true,
+      SwapLimit: true,
+      PidsLimit: true,
+      CpuCfsQuota: true,
       SecurityOptions: ['name=seccomp,profile=default'],
     },
   }),
@@ -80,7 +87,11 @@ export const FAKE_ROUTES: Record<string, Route> = {
     const limit = Number(query.get('limit') ?? 0)
     const all = /^(1|true)$/i.test(query.get('all') ?? '') || limit > 0
     const newestFirst = [...containers.values()].reverse()
-    const listed = newestFirst.filter(({ state }) => all || state === 'running')
+    const { label: labels = [] } = JSON.parse(query.get('filters') ?? '{}') as { label?: string[] }
+    const listed = newestFirst.filter(
+      ({ state, config }) =>
+        (all || state === 'running') && labels.every((label) => Object.hasOwn(config.Labels ?? {}, label)),
+    )
     return { status: 200, json: (limit > 0 ? listed.slice(0, limit) : listed).map(containerSummary) }
   },
   'GET /containers/{id}/json': withContainer((container) => ({ status: 200, json: containerInspect(container) })),

@@ -1,5 +1,5 @@
 /** The fake's answers in Docker's wire format, as Engine 20.10 (API 1.41) words them. */
-import type { FakeContainer, LogEntry } from './fake-container.js'
+import type { FakeContainer, FakeContainerConfig, LogEntry } from './fake-container.js'
 
 export interface FakeImage {
   /** `repository@sha256:…`. */
@@ -75,6 +75,8 @@ export function containerSummary(container: FakeContainer) {
   }
 }
 
+const bindsOf = ({ HostConfig }: FakeContainerConfig) => (HostConfig?.Mounts ?? []) as Record<string, unknown>[]
+
 export function containerInspect(container: FakeContainer) {
   const { config } = container
   return {
@@ -100,16 +102,28 @@ export function containerInspect(container: FakeContainer) {
     RestartCount: 0,
     Driver: 'overlay2',
     Platform: 'linux',
-    Mounts: [],
+    Mounts: bindsOf(config).map(({ Type, Source, Target, ReadOnly }) => ({
+      Type,
+      Source,
+      Destination: Target,
+      RW: ReadOnly !== true,
+    })),
     HostConfig: config.HostConfig ?? {},
     Config: {
       Hostname: container.id.slice(0, 12),
       User: config.User ?? '',
       Tty: config.Tty ?? false,
       OpenStdin: config.OpenStdin ?? false,
-      Env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),
-      Cmd: config.Cmd ?? null,
+      Env: [
+        ...(config.Env ?? []),
+        ...Object.entries(container.env)
+          .map(([name, value]) => `${name}=${value}`)
+          .filter((entry) => !config.Env?.includes(entry)),
+      ],
+      // The engine tells the program with what came of the image filled in.
+      Cmd: container.argv.slice(config.Entrypoint?.length ?? 0),
       Entrypoint: config.Entrypoint ?? null,
+      Healthcheck: config.Healthcheck,
       Image: config.Image ?? '',
       WorkingDir: config.WorkingDir ?? '',
       Labels: config.Labels ?? {},

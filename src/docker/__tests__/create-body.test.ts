@@ -7,6 +7,7 @@ import { createBody } from '../create-body.js'
 import type { EngineIdentity } from '../engine.js'
 import type { ResolvedImage } from '../run-image.js'
 import { parseRunSpec } from '../run-request.js'
+import { seccompProfile } from '../seccomp.js'
 
 const docker: EngineIdentity = { name: 'docker', version: '20.10.24', apiVersion: '1.41', os: 'linux', arch: 'amd64' }
 const mounts: RunSpec['mounts'] = [{ source: '/host', target: '/in', read_only: true }]
@@ -34,7 +35,10 @@ const spec: RunSpec = {
 }
 
 const build = (over: Partial<RunSpec> = {}, from: Partial<ResolvedImage> = {}, engine = docker) => {
-  const { body, posture } = createBody({ ...spec, ...over }, { ...image, ...from }, engine)
+  const { body, posture } = createBody(
+    { ...spec, ...over },
+    { image: { ...image, ...from }, identity: engine, labels: { 'skillgate.mac': '00' } },
+  )
   return { body, posture, host: body.HostConfig as Record<string, unknown> }
 }
 
@@ -54,13 +58,13 @@ test('a program is confined by all of these, and nothing is added', () => {
     AttachStderr: true,
     NetworkDisabled: true,
     Healthcheck: { Test: ['NONE'] },
-    Labels: { 'skillgate.managed': '1' },
+    Labels: { 'skillgate.mac': '00' },
     HostConfig: {
       NetworkMode: 'none',
       ReadonlyRootfs: true,
       Privileged: false,
       CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
+      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile('amd64').json}`],
       IpcMode: 'none',
       CgroupnsMode: 'private',
       PidsLimit: 32,

@@ -67,8 +67,11 @@ test('a run asks the engine for just these, in this order', async (t) => {
     [
       'GET /_ping',
       'GET /version',
+      'GET /containers/json',
+      'GET /info',
       'GET /images/{name}/json',
       'POST /containers/create',
+      'GET /containers/{id}/json',
       'POST /containers/{id}/attach',
       'POST /containers/{id}/start',
       'POST /containers/{id}/wait',

@@ -1,0 +1,72 @@
+/** The labels of a run's container, authenticated: an image's labels merge in, and anyone with the engine can set some. */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { Failure } from '../core/failure.js'
+import { textOf } from './wire.js'
+
+/** What a label set says once its code has been verified. */
+export interface RunMark {
+  /** Who made the container (see owner.ts). */
+  owner: string
+  /** The call in the host's log, or a name of its own. */
+  run: string
+  /** Milliseconds since the epoch by which the container must be gone. */
+  deadline: number
+  /** Hexadecimal SHA-256 of the canonical run spec. */
+  spec: string
+}
+
+/** Present on every run's container, and asked for in listings. */
+export const MAC_LABEL = 'skillgate.mac'
+const OWNER = 'skillgate.owner'
+const RUN = 'skillgate.run'
+const DEADLINE = 'skillgate.deadline'
+const SPEC = 'skillgate.spec'
+const MIN_KEY_BYTES = 32
+
+export interface RunLabels {
+  write(name: string, mark: RunMark): Record<string, string>
+  /** Undefined when the labels are not ours, or were ours on another container. */
+  read(name: string, labels: Record<string, unknown>): RunMark | undefined
+}
+
+/**
+ * Hosts that share a key can remove each other's leftovers; without one, a key is made that ends with the process.
+ * Throws INVALID_INPUT for a key of fewer than 32 bytes.
+ */
+export function createRunLabels(signingKey: string | Uint8Array = randomBytes(MIN_KEY_BYTES)): RunLabels {
+  const key = Buffer.from(signingKey)
+  if (key.length < MIN_KEY_BYTES) {
+    throw new Failure(
+      'INVALID_INPUT',
+      `signingKey has ${key.length} bytes. Give ${MIN_KEY_BYTES} or more, random ones.`,
+      {
+        details: { field: 'signingKey' },
+      },
+    )
+  }
+  // The container's name is in it, so that the code says nothing on any other container.
+  const codeOf = (name: string, { owner, run, deadline, spec }: RunMark): string =>
+    createHmac('sha256', key)
+      .update(JSON.stringify(['skillgate-run-1', name, owner, run, deadline, spec]))
+      .digest('hex')
+
+  return {
+    write: (name, mark) => ({
+      [OWNER]: mark.owner,
+      [RUN]: mark.run,
+      [DEADLINE]: String(mark.deadline),
+      [SPEC]: mark.spec,
+      [MAC_LABEL]: codeOf(name, mark),
+    }),
+    read(name, labels) {
+      const mark = {
+        owner: textOf(labels[OWNER]),
+        run: textOf(labels[RUN]),
+        deadline: Number(textOf(labels[DEADLINE])),
+        spec: textOf(labels[SPEC]),
+      }
+      const [given, wanted] = [Buffer.from(textOf(labels[MAC_LABEL])), Buffer.from(codeOf(name, mark))]
+      return given.length === wanted.length && timingSafeEqual(given, wanted) ? mark : undefined
+    },
+  }
+}

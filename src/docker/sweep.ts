@@ -1,0 +1,53 @@
+/** Removes what runs left behind: containers of hosts that were killed, and of this one when a removal failed. */
+import type { Logger } from '../core/provider.js'
+import type { StopSignal } from '../core/stop.js'
+import type { Engine } from './engine.js'
+import { isGone } from './owner.js'
+import { removeContainer } from './run-container.js'
+import { MAC_LABEL, type RunLabels, type RunMark } from './run-labels.js'
+import { fieldsOf, listOf, textOf, textsOf } from './wire.js'
+
+/** What a sweep did. */
+export interface Sweep {
+  /** Containers of skillgate's whose labels verified. */
+  found: number
+  /** Ids of those removed. */
+  removed: string[]
+}
+
+export interface SweepOptions {
+  labels: RunLabels
+  /** This provider's own owner mark. */
+  owner: string
+  /** Names of the containers whose runs are under way here. */
+  active: ReadonlySet<string>
+  logger: Logger | undefined
+  now: () => Date
+}
+
+/** Looks once through the engine's containers. One whose labels do not verify is never touched. */
+export async function sweep(engine: Engine, options: SweepOptions, signal: StopSignal): Promise<Sweep> {
+  const { labels, logger } = options
+  const query = { all: 'true', filters: JSON.stringify({ label: [MAC_LABEL] }) }
+  const { body } = await engine.json('containerList', { query, signal })
+  const removed: string[] = []
+  let found = 0
+  for (const container of listOf(body).map(fieldsOf)) {
+    const name = textsOf(container.Names)[0]?.replace(/^\//, '') ?? ''
+    const mark = labels.read(name, fieldsOf(container.Labels))
+    if (mark === undefined) continue
+    found += 1
+    if (!isLeftOver(name, mark, options)) continue
+    signal.throwIfAborted()
+    const id = textOf(container.Id)
+    logger?.warn('a container that a run left behind is removed', { container: id, run: mark.run })
+    if ((await removeContainer(engine, id, logger)) === undefined) removed.push(id)
+  }
+  return { found, removed }
+}
+
+/** Another host that may live still has until the deadline; a dead one, or a run of ours that is over, has not. */
+function isLeftOver(name: string, { owner, deadline }: RunMark, { owner: own, active, now }: SweepOptions): boolean {
+  if (owner === own) return !active.has(name)
+  return now().getTime() > deadline || isGone(owner)
+}
