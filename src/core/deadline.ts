@@ -39,12 +39,20 @@ export function race<T>(
     }
     const end = (settle: () => void) => {
       for (const timer of timers) clearTimeout(timer)
-      hostSignal?.removeEventListener('abort', onAbort)
       settle()
+      try {
+        hostSignal?.removeEventListener('abort', onAbort)
+      } catch {
+        // The host's signal is whatever the host handed over.
+      }
     }
-    // The work itself may have led the host to abort.
-    if (hostSignal?.aborted) onAbort()
-    else hostSignal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      // The work itself may have led the host to abort.
+      if (hostSignal?.aborted) onAbort()
+      else hostSignal?.addEventListener('abort', onAbort, { once: true })
+    } catch (error) {
+      end(() => reject(error))
+    }
     // Both ways are handled: work that fails after the race is decided is nobody's unhandled rejection.
     working.then(
       (value) => end(() => resolve(value)),
