@@ -26,6 +26,7 @@ Environment of serve:
   HOST             address to listen on (127.0.0.1)
   PORT             port to listen on (8090); 0 takes a free one
   ALLOWED_HOSTS    names beside loopback that callers may address this server by, separated by commas
+  SIGNING_KEY      32 bytes or more, kept secret: a restarted server finds by it what it left on the engine when it was killed
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
 `
@@ -45,14 +46,16 @@ async function main(args: string[]): Promise<void> {
   else throw new UsageError(positionals.length === 0 ? 'Say what to do.' : `Unknown command: ${positionals.join(' ')}`)
 }
 
-async function serve({ adminToken, host, port, allowedHosts, corsOrigins }: ServeSettings): Promise<void> {
-  const logger = createLineLogger(createRedactor({ registered: [adminToken] }))
-  const provider = createDockerProvider({ env: process.env, logger })
+async function serve(settings: ServeSettings): Promise<void> {
+  const { adminToken, host, port, allowedHosts, corsOrigins, signingKey } = settings
+  const secrets = [adminToken, signingKey ?? ''].filter((secret) => secret.length >= 8)
+  const logger = createLineLogger(createRedactor({ registered: secrets }))
+  const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
   const gate = createGate({
     skills: [dockerApi, dockerRun],
     store: createMemoryStore(),
     providerClient: provider,
-    secrets: [adminToken].filter((secret) => secret.length >= 8),
+    secrets,
     logger,
   })
   const app = createHttpApp({ gate, adminToken, allowedHosts, corsOrigins, logger })
@@ -85,6 +88,7 @@ async function serve({ adminToken, host, port, allowedHosts, corsOrigins }: Serv
 async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
   try {
     await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
+    await provider.sweep()
   } catch (error) {
     if (stopping()) return
     const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'

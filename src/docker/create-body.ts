@@ -4,7 +4,6 @@ import { Failure } from '../core/failure.js'
 import type { RunSpec } from '../core/run-spec.js'
 import type { EngineIdentity } from './engine.js'
 import type { ResolvedImage } from './run-image.js'
-import { seccompProfile } from './seccomp.js'
 
 const MIB = 1024 * 1024
 /** Nobody's: a name would be looked up in the image's own passwd. */
@@ -32,10 +31,12 @@ export interface CreateContext {
   image: ResolvedImage
   identity: EngineIdentity
   labels: Record<string, string>
+  /** As `SecurityOpt` takes it; absent where the engine can only use its own. */
+  seccomp?: { option: string; sha256: string } | undefined
 }
 
 /** Throws ENGINE_UNSUITABLE naming the control that this engine cannot keep, INVALID_INPUT for an image that defeats one. */
-export function createBody(spec: RunSpec, { image, identity: engine, labels }: CreateContext): CreateRequest {
+export function createBody(spec: RunSpec, { image, identity: engine, labels, seccomp }: CreateContext): CreateRequest {
   if (engine.os !== 'linux') {
     throw new Failure('ENGINE_UNSUITABLE', `A ${engine.os} engine keeps none of the controls. Use a Linux engine.`, {
       details: { control: 'os' },
@@ -53,7 +54,6 @@ export function createBody(spec: RunSpec, { image, identity: engine, labels }: C
   const tmpfs = writablePaths(spec, image, engine)
   const workdir = workingDirectory(spec.workdir ?? image.workdir)
   const argv = [...(spec.entrypoint ?? image.entrypoint), ...argumentsOf(spec, image)]
-  const seccomp = engine.name === 'docker' ? seccompProfile(engine.arch) : undefined
   const networkMode = spec.network === 'none' ? 'none' : 'bridge'
   return {
     body: {
@@ -77,7 +77,7 @@ export function createBody(spec: RunSpec, { image, identity: engine, labels }: C
         ReadonlyRootfs: true,
         Privileged: false,
         CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges', ...(seccomp ? [`seccomp=${seccomp.json}`] : [])],
+        SecurityOpt: ['no-new-privileges', ...(seccomp ? [`seccomp=${seccomp.option}`] : [])],
         IpcMode: 'none',
         CgroupnsMode: 'private',
         PidsLimit: spec.pids,

@@ -14,6 +14,7 @@ import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
 import { runProgram } from './run.js'
 import { parseRunSpec } from './run-request.js'
+import { createSeccompFiles } from './seccomp-file.js'
 import { createStatsReader } from './stats-reader.js'
 import type { Sweep } from './sweep.js'
 import { malformedAnswer } from './upstream.js'
@@ -96,6 +97,7 @@ export function createDockerProvider({
   const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
   const engine = createEngine(caller, endpoint.address)
   const keeper = createKeeper({ engine, signingKey, logger, now })
+  const seccompFiles = endpoint.address.startsWith('unix:') ? createSeccompFiles() : undefined
   let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
@@ -144,7 +146,7 @@ export function createDockerProvider({
     async 'POST /containers/run'(_request, { signal, body, onOutput, runId }) {
       await keepSwept(signal)
       // Parsed where the request came in, because the spec says how long it may take.
-      return runProgram(engine, body as RunSpec, { signal, onOutput, runId, keeper, logger })
+      return runProgram(engine, body as RunSpec, { signal, onOutput, runId, keeper, seccompFiles, logger })
     },
   }
 
@@ -175,6 +177,7 @@ export function createDockerProvider({
     for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
     await Promise.allSettled([...active].map(({ done }) => done))
     await caller.close()
+    await seccompFiles?.remove()
   }
 
   function close(): Promise<void> {

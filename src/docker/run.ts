@@ -6,7 +6,7 @@ import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import type { StopSignal } from '../core/stop.js'
 import { attach, createLiveOutput } from './attach.js'
-import { type CreateRequest, createBody } from './create-body.js'
+import { type CreateContext, type CreateRequest, createBody } from './create-body.js'
 import type { Engine, EngineIdentity } from './engine.js'
 import type { Keeper } from './keeper.js'
 import { createOutput } from './output.js'
@@ -21,10 +21,14 @@ import {
   withPatience,
 } from './run-container.js'
 import { resolveImage } from './run-image.js'
+import { seccompProfile } from './seccomp.js'
+import type { SeccompFiles } from './seccomp-file.js'
 
 export interface RunOptions {
   signal: StopSignal
   keeper: Keeper
+  /** Present when the engine reads files of this machine. */
+  seccompFiles: SeccompFiles | undefined
   /** The call in the host's log, for the container's label. */
   runId?: string | undefined
   onOutput?: RequestOptions['onOutput']
@@ -54,7 +58,8 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   const image = await resolveImage(engine, spec.image, identity, signal)
   const ticket = keeper.begin(spec, runId)
   try {
-    const request = createBody(spec, { image, identity, labels: ticket.labels })
+    const seccomp = await seccompFor(identity, options)
+    const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp })
     const { ended, left } = await runOnce(engine, spec, { request, identity, name: ticket.name }, options)
     const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
     const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
@@ -71,6 +76,16 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   } finally {
     ticket.end()
   }
+}
+
+/** Docker takes the profile itself, Podman a file of its own machine; a remote one has only its own profile. */
+async function seccompFor(
+  { name, arch }: EngineIdentity,
+  { seccompFiles }: RunOptions,
+): Promise<CreateContext['seccomp']> {
+  const profile = seccompProfile(arch)
+  if (name === 'docker') return { option: profile.json, sha256: profile.sha256 }
+  return seccompFiles && { option: await seccompFiles.path(profile), sha256: profile.sha256 }
 }
 
 interface Prepared {

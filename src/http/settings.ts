@@ -9,13 +9,16 @@ export interface ServeSettings {
   port: number
   allowedHosts: string[]
   corsOrigins: string[]
+  /** Authenticates the labels of run containers; undefined makes one that ends with the process. */
+  signingKey: string | undefined
 }
 
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = '8090'
 const MIN_TOKEN = 16
 /** For a durable log, which this version does not have: to start without would lose what somebody expects to be kept. */
-const DURABLE = ['DATA_DIR', 'DATABASE_URL', 'SIGNING_KEY', 'LEASE_MS']
+const DURABLE = ['DATA_DIR', 'DATABASE_URL', 'LEASE_MS']
+const MIN_KEY_BYTES = 32
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
@@ -29,7 +32,14 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port: parsePort(env.PORT || DEFAULT_PORT),
     allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
     corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
+    signingKey: parseKey(env.SIGNING_KEY || undefined),
   }
+}
+
+function parseKey(key: string | undefined): string | undefined {
+  const bytes = Buffer.byteLength(key ?? '')
+  if (key === undefined || bytes >= MIN_KEY_BYTES) return key
+  throw refused('SIGNING_KEY', `has ${bytes} bytes; ${MIN_KEY_BYTES} are needed. Make one with openssl rand -hex 32`)
 }
 
 function parseListenHost(text: string): string {

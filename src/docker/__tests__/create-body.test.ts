@@ -7,7 +7,6 @@ import { createBody } from '../create-body.js'
 import type { EngineIdentity } from '../engine.js'
 import type { ResolvedImage } from '../run-image.js'
 import { parseRunSpec } from '../run-request.js'
-import { seccompProfile } from '../seccomp.js'
 
 const docker: EngineIdentity = { name: 'docker', version: '20.10.24', apiVersion: '1.41', os: 'linux', arch: 'amd64' }
 const mounts: RunSpec['mounts'] = [{ source: '/host', target: '/in', read_only: true }]
@@ -64,7 +63,7 @@ test('a program is confined by all of these, and nothing is added', () => {
       ReadonlyRootfs: true,
       Privileged: false,
       CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile('amd64').json}`],
+      SecurityOpt: ['no-new-privileges', 'seccomp={}'],
       IpcMode: 'none',
       CgroupnsMode: 'private',
       PidsLimit: 32,
