@@ -36,7 +36,12 @@ const spec: RunSpec = {
 const build = (over: Partial<RunSpec> = {}, from: Partial<ResolvedImage> = {}, engine = docker) => {
   const { body, posture } = createBody(
     { ...spec, ...over },
-    { image: { ...image, ...from }, identity: engine, labels: { 'skillgate.mac': '00' } },
+    {
+      image: { ...image, ...from },
+      identity: engine,
+      labels: { 'skillgate.mac': '00' },
+      seccomp: { option: '{}', sha256: 'ab' },
+    },
   )
   return { body, posture, host: body.HostConfig as Record<string, unknown> }
 }
