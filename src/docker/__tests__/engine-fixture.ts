@@ -25,7 +25,7 @@ export async function openFixture({ host, image, close }: EngineUnderTest): Prom
     // Podman adds limits of its own where none are given, which a service without CAP_SYS_RESOURCE cannot set.
     const Ulimits = ['nofile', 'nproc'].map((Name) => ({ Name, Soft: 1024, Hard: 1024 }))
     const HostConfig = { NetworkMode: 'none', Ulimits }
-    await call(socketPath, 'POST', `/v1.41/containers/create?name=${name}`, {
+    await engineCall(socketPath, 'POST', `/v1.41/containers/create?name=${name}`, {
       Image: image,
       Cmd: cmd,
       Tty: tty,
@@ -36,7 +36,7 @@ export async function openFixture({ host, image, close }: EngineUnderTest): Prom
   }
 
   async function remove(): Promise<void> {
-    for (const name of made) await call(socketPath, 'DELETE', `/v1.41/containers/${name}?force=1&v=1`)
+    for (const name of made) await engineCall(socketPath, 'DELETE', `/v1.41/containers/${name}?force=1&v=1`)
     await provider.close()
     await close?.()
   }
@@ -46,7 +46,7 @@ export async function openFixture({ host, image, close }: EngineUnderTest): Prom
     const terminal = await create('terminal', providerPrograms.logs.cmd, true)
     const stopped = await create('stopped', providerPrograms.idle.cmd, false)
     for (const name of [running, terminal]) {
-      await call(socketPath, 'POST', `/v1.41/containers/${name}/start`)
+      await engineCall(socketPath, 'POST', `/v1.41/containers/${name}/start`)
       await untilLogged(provider, name)
     }
     return { provider, image, containers: { running, stopped, terminal }, close: remove }
@@ -65,7 +65,8 @@ async function untilLogged(provider: ProviderFixture['provider'], name: string):
   assert.fail(`${name} has not printed its lines`)
 }
 
-function call(socketPath: string, method: string, path: string, body?: unknown): Promise<void> {
+/** One request over the engine's own API; resolves with its JSON. */
+export function engineCall(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
     const sent = httpRequest({ socketPath, method, path, headers, agent: false }, (answer) => {
@@ -75,7 +76,7 @@ function call(socketPath: string, method: string, path: string, body?: unknown):
         text += chunk
       })
       answer.on('end', () => {
-        if ((answer.statusCode ?? 500) < 400) resolve()
+        if ((answer.statusCode ?? 500) < 400) resolve(text === '' ? undefined : JSON.parse(text))
         else reject(new Error(`${method} ${path}: ${answer.statusCode} ${text}`))
       })
     })

@@ -1,0 +1,98 @@
+/** kill -9 of the host at every engine call of a run: one sweep later nothing is left. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createFakeEngine } from '../../testing/index.js'
+import { createDockerProvider } from '../index.js'
+import { engineCall } from './engine-fixture.js'
+
+const HOST_PROGRAM = fileURLToPath(new URL('./killed-host.ts', import.meta.url))
+/** ping, version, sweep, info, image, create, inspect, attach, start, wait, inspect, delete. */
+const CALLS = 12
+
+interface Round {
+  /** The call behind which the host dies. */
+  calls: number
+  /** Milliseconds later. */
+  wait: number
+}
+
+/** How the host ended: `SIGKILL`, or 3 when its run was over before. */
+async function killedAt(host: string, image: string, key: string, { calls, wait }: Round): Promise<string | number> {
+  const args = ['--import', 'tsx', HOST_PROGRAM, host, image, key, String(calls), String(wait)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  return signal ?? code ?? 'nothing'
+}
+
+/** Each host has a key of its own, so that none removes what another left. Resolves with the keys of those killed in a run. */
+async function killAll(host: string, image: string, rounds: Round[]): Promise<string[]> {
+  const waiting = [...rounds]
+  const killed: string[] = []
+  const worker = async () => {
+    for (let round = waiting.shift(); round !== undefined; round = waiting.shift()) {
+      const key = randomBytes(32).toString('hex')
+      const end = await killedAt(host, image, key, round)
+      assert.ok(end === 'SIGKILL' || end === 3, `the host ended with ${end}`)
+      if (end === 'SIGKILL') killed.push(key)
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  return killed
+}
+
+/** One sweep for each key; the ids that were removed. */
+async function sweepAll(host: string, keys: string[]): Promise<string[]> {
+  const removed: string[] = []
+  for (const signingKey of keys) {
+    const provider = createDockerProvider({ host, env: {}, signingKey })
+    const swept = await provider.sweep({ timeoutMs: 60_000 })
+    await provider.close()
+    assert.equal(swept.removed.length, swept.found)
+    removed.push(...swept.removed)
+  }
+  return removed
+}
+
+const at = (index: number): Round => ({ calls: 1 + (index % CALLS), wait: [0, 2, 15, 60][index % 4] ?? 0 })
+
+test('on the fake engine, at every call: no container is left one sweep later [S21]', async () => {
+  const program = { argv: ['sh', '-c', 'sleep 0.2'], program: () => delay(200).then(() => 0) }
+  const fake = await createFakeEngine({ programs: [program] })
+  const rounds = Array.from({ length: CALLS }, (_, index) => ({ calls: index + 1, wait: 0 }))
+  const killed = await killAll(fake.host, fake.image, rounds)
+  assert.ok(killed.length >= CALLS - 1, `${killed.length} were killed in a run`)
+  const left = fake.containers.size
+  assert.ok(left > 0, 'the hosts left something to sweep')
+  assert.equal((await sweepAll(fake.host, killed)).length, left)
+  assert.equal(fake.containers.size, 0)
+  await fake.close()
+})
+
+const host = process.env.SKILLGATE_TEST_DOCKER
+const image = process.env.SKILLGATE_TEST_IMAGE
+const missing = host && image ? undefined : 'SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE are not both set'
+if (missing) console.log(`# kill -9 on a real engine is not tested: ${missing}`)
+
+test('on a real engine, 50 times: no container and no volume is left one sweep later [S21]', {
+  skip: process.env.REQUIRE_LIVE === '1' ? false : missing,
+}, async () => {
+  assert.ok(host && image, missing)
+  const volumes = () => engineCall(host.replace('unix://', ''), 'GET', '/v1.41/volumes')
+  const before = await volumes()
+  const rounds = Array.from({ length: 50 }, (_, index) => at(index))
+  const killed = await killAll(host, image, rounds)
+  assert.ok(killed.length >= 40, `${killed.length} of 50 were killed in a run`)
+  // What the engine was still doing for a dead host must be done.
+  await delay(1_000)
+  const removed = await sweepAll(host, killed)
+  console.log(`# ${killed.length} hosts were killed in a run; the sweep removed ${removed.length} of their containers`)
+  assert.ok(removed.length > 0, 'the hosts left something to sweep')
+  assert.deepEqual(await sweepAll(host, killed), [])
+  assert.deepEqual(await volumes(), before)
+})
