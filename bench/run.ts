@@ -1,8 +1,12 @@
 /** docker.run of /bin/true against `docker run` with the same flags, and where its time goes. */
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createDockerProvider } from 'skillgate/docker'
 import { execute } from 'skillgate/skills/docker-run'
+import { seccompProfile } from '../src/docker/seccomp.js'
 import { measure, ms, printTable, quantile, ratio } from './measure.js'
 
 const exec = promisify(execFile)
@@ -16,6 +20,9 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
       calls.set(name, [...(calls.get(name) ?? []), duration_ms])
     },
   })
+  const directory = await mkdtemp(join(tmpdir(), 'skillgate-bench-'))
+  const profile = join(directory, 'seccomp.json')
+  await writeFile(profile, seccompProfile(process.arch === 'x64' ? 'amd64' : process.arch).json)
   const flags = [
     'run',
     '--rm',
@@ -23,6 +30,7 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
     '--read-only',
     '--cap-drop=ALL',
     '--security-opt=no-new-privileges',
+    `--security-opt=seccomp=${profile}`,
     '--user=65532:65532',
     '--ipc=none',
     '--cgroupns=private',
@@ -57,7 +65,6 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
     ],
     { rounds },
   )
-  await providerClient.close()
   if (ours === undefined || theirs === undefined) return
   printTable(
     `docker.run of /bin/true, hardened, ${rounds} rounds`,
@@ -73,4 +80,35 @@ export async function benchRun(host: string, image: string, rounds: number): Pro
     ms(quantile(samples, 0.5)),
   ])
   printTable('Where the time of a run goes', ['engine call', 'per run', 'p50'], rows)
+  await throughput(skillgate, (at) =>
+    // The shell's own loop: as many at a time as asked, each as soon as one has ended.
+    exec('sh', ['-c', `seq ${RUNS} | xargs -P ${at} -I{} docker -H "$0" "$@"`, host, ...flags, image, '/bin/true']),
+  )
+  await providerClient.close()
+  await rm(directory, { recursive: true })
+}
+
+const RUNS = 24
+
+async function throughput(run: () => Promise<void>, shellLoop: (at: number) => Promise<unknown>): Promise<void> {
+  const rows: string[][] = []
+  for (const at of [1, 2, 4, 8]) {
+    const timed = async (work: () => Promise<unknown>): Promise<number> => {
+      const started = performance.now()
+      await work()
+      return (RUNS * 1000) / (performance.now() - started)
+    }
+    const theirs = await timed(() => shellLoop(at))
+    let left = RUNS
+    const worker = async () => {
+      while (left-- > 0) await run()
+    }
+    const ours = await timed(() => Promise.all(Array.from({ length: at }, worker)))
+    rows.push([String(at), theirs.toFixed(1), ours.toFixed(1), ratio(ours / theirs)])
+  }
+  printTable(
+    `Throughput of /bin/true, ${RUNS} runs, runs a second`,
+    ['at a time', 'docker run, shell loop', 'skillgate docker.run', 'ratio'],
+    rows,
+  )
 }

@@ -33,7 +33,7 @@ export interface RunOutcome {
   /** The signal that skillgate ended it with, when it did. */
   signal?: string
   /** `exit`: by itself; the others: skillgate ended it, or the engine was lost and nobody can tell. */
-  ended_by: 'exit' | 'deadline' | 'output_limit' | 'abort' | 'engine_lost'
+  ended_by?: 'exit' | 'deadline' | 'output_limit' | 'abort' | 'engine_lost'
   stdout: string
   stderr: string
   timed_out: boolean
