@@ -7,7 +7,6 @@ export {
   createGate,
   type Gate,
   type GateOptions,
-  type Run,
   type Session,
   type SimulateInput,
 } from './core/gate.js'
@@ -17,7 +16,7 @@ export type { Decision, EffectivePolicy, Override, PolicyDocument } from './core
 export type { Logger, ProviderClient, RequestOptions } from './core/provider.js'
 export type { RegisteredSkill, SkillRegistration } from './core/registry.js'
 export type { AuditValidation, Replay } from './core/replay.js'
-export type { RunDocument, RunReason, RunStatus, Step } from './core/run.js'
+export type { Run, RunDocument, RunReason, RunStatus, Step } from './core/run.js'
 export type { RunOutcome, RunSpec } from './core/run-spec.js'
 export type { MessageDocument, MessageInput, SessionDocument, SessionInput } from './core/session.js'
 export {

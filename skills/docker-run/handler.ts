@@ -1,7 +1,7 @@
 /** docker-run: one tool, `docker.run`, that runs one pinned image in a hardened container and returns what it printed. */
 import { Failure } from '../../src/core/failure.js'
 import type { RunOutcome, RunSpec } from '../../src/core/run-spec.js'
-import { action, defineSkill } from '../../src/core/skill.js'
+import { action, defineSkill, type SkillContext } from '../../src/core/skill.js'
 import { Constraints, RunInput } from './input.js'
 import { direct, judge } from './judge.js'
 
@@ -16,10 +16,11 @@ const run = action({
   constraints: Constraints,
   judge,
   timing: ({ timeout_ms }) => ({ deadlineMs: timeout_ms + ENDING_MS, abortGraceMs: ENDING_MS }),
-  async run(input, { request, constraints }) {
+  async run(input, { request, constraints, isSigned }) {
     const narrowed = constraints ?? direct(input, Constraints.parse({}))
     const objection = judge(input, narrowed)
     if (objection !== undefined) throw new Failure('DENIED', `${objection.reason}.`)
+    if (narrowed.require_signature) await assertSigned(input.image, isSigned)
     const answer = (await request('POST', '/containers/run', toSpec(input, narrowed))) as RunAnswer | null
     const outcome = answer?.run
     if (typeof outcome !== 'object' || outcome === null || typeof outcome.stdout !== 'string') {
@@ -38,6 +39,22 @@ const run = action({
     }
   },
 })
+
+/** What the policy's `require_signature` means. */
+async function assertSigned(image: string, isSigned: SkillContext['isSigned']): Promise<void> {
+  if (isSigned === undefined) {
+    throw new Failure(
+      'SIGNATURE_INVALID',
+      'require_signature needs a gate, which knows the registered skills and their keys, and this call came without one. Call docker.run through createGate({ publicKeys, … }).',
+    )
+  }
+  if ((await isSigned(image)) === true) return
+  throw new Failure(
+    'SIGNATURE_INVALID',
+    `image ${image} is not that of a registered skill whose signature verifies, and the policy requires one. Register it with signature and public_key_id (POST /v1/skills) for a key that the host configured (publicKeys, PUBLIC_KEYS).`,
+    { details: { field: 'image' } },
+  )
+}
 
 /** `warnings`: what the outcome cannot tell, such as a container that could not be removed. */
 interface RunAnswer {
@@ -94,7 +111,7 @@ function failureOf(outcome: RunOutcome, { timeout_ms }: RunInput, warnings: stri
       partial,
     })
   const memory = outcome.oom_killed ? ' The engine reports that it ran out of memory.' : ''
-  return new Failure('EXIT_NONZERO', `The program exited with code ${exit_code}.${memory}`, {
+  return new Failure('EXIT_NONZERO', `The program exited with code ${exit_code}.${memory} See metadata.run.stderr.`, {
     details: { exit_code },
     partial,
   })
@@ -124,6 +141,7 @@ export const dockerRun = defineSkill({
     'OUTPUT_LIMIT',
     'IMAGE_NOT_FOUND',
     'PLATFORM_MISMATCH',
+    'SIGNATURE_INVALID',
     'POSTURE_MISMATCH',
     'ENGINE_UNSUITABLE',
     'ABORTED',

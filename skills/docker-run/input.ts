@@ -91,6 +91,10 @@ export type RunInput = z.infer<typeof RunInput>
 
 export const Constraints = z.strictObject({
   images: z.array(Image).max(MAX_IMAGES).default([]).describe('Pinned images that may run; none when empty'),
+  require_signature: z
+    .boolean()
+    .default(false)
+    .describe('Whether the image must be that of a registered skill whose signature verifies'),
   network_allowed: z.boolean().default(false).describe('Whether params may ask for the network'),
   mounts_allowed: z
     .boolean()

@@ -45,6 +45,7 @@ export interface BrokerOptions {
   redactor: Redactor
   logger?: Logger | undefined
   timeoutMs?: number | undefined
+  isSigned?: SkillContext['isSigned']
 }
 
 export function createBroker({
@@ -55,6 +56,7 @@ export function createBroker({
   redactor,
   logger,
   timeoutMs,
+  isSigned,
 }: BrokerOptions): Broker {
   const tools = new Map<string, Tool>()
   for (const skill of skills) {
@@ -86,7 +88,10 @@ export function createBroker({
       params_hash: sha256(canonical(params)),
     })
     const tool = tools.get(name)
-    if (tool === undefined) return refuse('UNKNOWN_TOOL', `No installed skill has a tool ${JSON.stringify(name)}.`)
+    if (tool === undefined) {
+      const where = 'gate.tools(), or GET /v1/tools over HTTP, lists those there are.'
+      return refuse('UNKNOWN_TOOL', `No installed skill has a tool ${JSON.stringify(name)}; ${where}`)
+    }
     let input: DataObject
     let verdict: ReturnType<typeof evaluate>
     try {
@@ -122,6 +127,7 @@ export function createBroker({
       redactor,
       constraints,
       config: { timeoutMs },
+      isSigned,
       onOutput,
       runId,
     })

@@ -13,8 +13,8 @@ import { type PageRequest, readPage } from './page.js'
 import { assertLoggable, type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
 import { containLogger, type Logger, type ProviderClient } from './provider.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
-import { type AuditValidation, type Replay, replay, validateAll, validateChain } from './replay.js'
-import { foldRun, isEnded, type RunDocument } from './run.js'
+import { type AuditValidation, validateAll, validateChain } from './replay.js'
+import { createRuns, type Run } from './run.js'
 import {
   IntentInput,
   type MessageDocument,
@@ -25,8 +25,9 @@ import {
   type SessionInput,
   toMessage,
 } from './session.js'
+import { parsePublicKeys } from './signature.js'
 import type { Skill } from './skill.js'
-import type { PositionedEvent, Store } from './store.js'
+import type { Store } from './store.js'
 import type { SkillContext, ToolMeta } from './tool.js'
 
 export interface GateOptions {
@@ -41,6 +42,8 @@ export interface GateOptions {
   providers?: Readonly<Record<string, ProviderClient>>
   /** The host's own secrets, 8 characters or more each, removed from everything that leaves. */
   secrets?: readonly string[]
+  /** Ed25519 keys by id, each a PEM public key or its 32 bytes in base64: whose signatures over image digests count. */
+  publicKeys?: Readonly<Record<string, string>>
   /** Milliseconds for one tool call of a skill without a timing of its own; at most the skill's maximum. */
   timeoutMs?: number
   logger?: Logger
@@ -68,19 +71,6 @@ export interface Session {
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, as it arrives. */
   post(message: MessageInput, options?: Pick<SkillContext, 'onOutput'>): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
-}
-
-/** One run: the judging and executing of a message's intents. */
-export interface Run {
-  readonly id: string
-  readonly session_id: string
-  read(): Promise<RunDocument>
-  /** The run once it has ended. CONFLICT when it has not and this process does not execute it. */
-  done(): Promise<RunDocument>
-  /** Stops it; CONFLICT when it has ended already. */
-  cancel(): Promise<RunDocument>
-  /** The recorded timeline and outputs, verified. Executes nothing. */
-  replay(): Promise<Replay>
 }
 
 /** Made by {@link createGate}. Every method rejects with a Failure. */
@@ -134,6 +124,7 @@ export function createGate({
   gatewayClient,
   providers,
   secrets = [],
+  publicKeys: keys = {},
   timeoutMs,
   logger: hostLogger,
   now = () => new Date(),
@@ -149,13 +140,17 @@ export function createGate({
       },
     )
   }
+  const publicKeys = parsePublicKeys(keys)
   const redactor = createRedactor({ registered: secrets })
   const logger = containLogger(hostLogger)
-  const broker = createBroker({ skills, providerClient, gatewayClient, providers, redactor, logger, timeoutMs })
+  const isSigned = (reference: string): Promise<boolean> => registry.isSigned(reference)
+  const clients = { providerClient, gatewayClient, providers }
+  const broker = createBroker({ skills, ...clients, redactor, logger, timeoutMs, isSigned })
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
   const executor = createExecutor({ log, broker, logger })
-  const registry = createRegistry({ store, log, now })
+  const registry = createRegistry({ store, log, redactor, publicKeys, now })
+  const runs = createRuns({ store, executor })
   /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
   const posting = new Set<Promise<unknown>>()
   let closed: Promise<void> | undefined
@@ -218,7 +213,7 @@ export function createGate({
         .finally(() => posting.delete(posted))
       posting.add(posted)
       await posted
-      return runObject(runId, id)
+      return runs.object(runId, id)
     },
 
     async messages(page = {}) {
@@ -233,43 +228,6 @@ export function createGate({
       return { messages: items, next_cursor }
     },
   })
-
-  const eventsOf = (runId: string): Promise<PositionedEvent[]> =>
-    available(store.query({ run_id: runId, limit: 1_000 }))
-
-  const runObject = (id: string, session_id: string): Run => {
-    const read = async (): Promise<RunDocument> => {
-      const run = foldRun(await eventsOf(id))
-      if (run !== undefined) return run
-      throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(id.slice(0, 80))}.`, {
-        details: { field: 'run_id' },
-      })
-    }
-    return {
-      id,
-      session_id,
-      read,
-      async done() {
-        await executor.done(id)
-        const run = await read()
-        if (isEnded(run)) return run
-        throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
-      },
-      async cancel() {
-        const before = await read()
-        if (isEnded(before)) throw new Failure('CONFLICT', `Run ${id} has ended already.`)
-        await executor.cancel(id)
-        return read()
-      },
-      replay: async () => available(replay(store, id, await eventsOf(id))),
-    }
-  }
-
-  async function run(id: string): Promise<Run> {
-    const runId = String(id)
-    const { session_id } = await runObject(runId, '').read()
-    return runObject(runId, session_id)
-  }
 
   async function simulate(input: SimulateInput): Promise<Decision> {
     const { session_id, policy: document, ...intent } = withoutNulls(parseObject(input, 'simulation'))
@@ -331,7 +289,7 @@ export function createGate({
       )
       return { sessions: items, next_cursor }
     },
-    run,
+    run: runs.find,
     simulate,
     audit,
     validate,

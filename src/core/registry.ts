@@ -1,13 +1,16 @@
 /** Registered skills: images by digest under a name and a version, kept in a chain of their own. */
 import { z } from 'zod'
+import type { Redactor } from '../redaction/index.js'
 import { canonical, type Data, sha256 } from './data.js'
-import { REGISTRY, readEvent } from './event.js'
+import { REGISTRY } from './event.js'
 import { Failure } from './failure.js'
 import { parsePinnedImage } from './image.js'
 import { parseInput } from './input.js'
 import { available, type Log } from './log.js'
 import { type PageRequest, readPage } from './page.js'
-import { readAll, type Store } from './store.js'
+import { createRegistrationIndex, type Registration, readRegistration } from './registration-index.js'
+import { assertSignedBy, isSignedBy, type PublicKeys } from './signature.js'
+import type { Store } from './store.js'
 
 const word = (what: string, max: number) =>
   z
@@ -20,8 +23,13 @@ export const SkillRegistration = z.strictObject({
   name: word('Name of the skill, at most 128 characters', 128),
   version: word('Version, at most 64 characters', 64),
   image: z.string().max(500).describe('Image by digest, repository@sha256:<64 hex>'),
-  signature: z.string().max(1024).optional().describe('Recorded with the registration; this version verifies none'),
-  public_key_id: z.string().max(200).optional().describe('Which key the signature was made with'),
+  signature: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe("Ed25519 over the image's digest (the text sha256:<64 hex>), 64 bytes in base64; needs public_key_id"),
+  public_key_id: z.string().min(1).max(200).optional().describe('The key of the signature, as the host names it'),
   manifest: z.record(z.string(), z.unknown()).default({}).describe('Anything the host wants to keep with it'),
 })
 export type SkillRegistration = z.input<typeof SkillRegistration>
@@ -30,82 +38,124 @@ export interface RegisteredSkill {
   name: string
   version: string
   image: string
-  /** True only for a verified signature. */
+  /** True only for a signature that verifies with a key that is configured now. */
   signed: boolean
   manifest: Record<string, unknown>
   created_at: string
 }
 
-export function createRegistry({ store, log, now }: { store: Store; log: Log; now: () => Date }) {
-  /** The registration's own members, by which "identical" is meant. */
-  const identity = (skill: {
-    image: string
-    manifest: unknown
-    signature?: unknown
-    public_key_id?: unknown
-  }): string =>
-    sha256(
-      canonical({
-        image: skill.image,
-        manifest: skill.manifest as Data,
-        signature: (skill.signature ?? null) as Data,
-        public_key_id: (skill.public_key_id ?? null) as Data,
-      }),
-    )
+export interface Registry {
+  /** Registers, or answers the identical registration again; CONFLICT for other contents under the same name and version. */
+  register(registration: unknown): Promise<{ skill: RegisteredSkill; created: boolean }>
+  list(page: PageRequest): Promise<{ skills: RegisteredSkill[]; next_cursor: string | null }>
+  /** Whether this very image is that of a registered skill whose signature verifies now. */
+  isSigned(reference: string): Promise<boolean>
+}
 
-  async function find(name: string, version: string): Promise<StoredRegistration | undefined> {
-    for await (const event of readAll(store, { session_id: REGISTRY, types: ['skill.registered'] })) {
-      const registration = readEvent(event).data as unknown as StoredRegistration
-      if (registration.skill.name === name && registration.skill.version === version) return registration
-    }
-    return undefined
+export function createRegistry({
+  store,
+  log,
+  redactor,
+  publicKeys,
+  now,
+}: {
+  store: Store
+  log: Log
+  redactor: Redactor
+  publicKeys: PublicKeys
+  now: () => Date
+}): Registry {
+  const index = createRegistrationIndex(store)
+
+  /** Verified when asked, not when recorded: keys may have gone since, and a log that somebody rewrote proves nothing. */
+  function isVerified({ skill, signature, public_key_id }: Registration): boolean {
+    if (signature === undefined || public_key_id === undefined) return false
+    const digest = skill.image.replace(/^.*@/, '')
+    return isSignedBy(publicKeys, { digest, signature, public_key_id })
   }
 
-  /** Registers, or answers the identical registration again; CONFLICT for other contents under the same name and version. */
+  const shown = (registration: Registration): RegisteredSkill => {
+    const { name, version, image, manifest, created_at } = registration.skill
+    return { name, version, image, signed: isVerified(registration), manifest, created_at }
+  }
+
   async function register(value: unknown): Promise<{ skill: RegisteredSkill; created: boolean }> {
     const input = parseInput(SkillRegistration, value, 'skill')
-    const { name, version, manifest } = input
-    const image = parsePinnedImage(input.image).reference
-    const mine = identity({ ...input, image })
+    const { name, version, manifest, signature, public_key_id } = input
+    const { reference: image, digest } = parsePinnedImage(input.image)
+    assertPair(input)
+    assertLoggable({ name, version, image, signature, public_key_id }, redactor)
+    // Without any key nothing can be told of a signature: it is kept, and counts once its key is configured.
+    const signed = signature !== undefined && public_key_id !== undefined && publicKeys.size > 0
+    if (signed) assertSignedBy(publicKeys, { digest, signature, public_key_id })
+    const mine = identityOf({ ...input, image })
+    let created = false
     for (;;) {
-      const head = (await log.state(REGISTRY)).head?.seq
-      const known = await available(find(name, version))
+      const head = (await log.state(REGISTRY)).head?.hash
+      const known = await available(index.find(name, version))
+      // The answer is what is recorded, the first time too: a manifest is redacted on its way into the log.
+      if (known?.identity === mine) return { skill: shown(known), created }
       if (known !== undefined) {
-        if (known.identity === mine) return { skill: known.skill, created: false }
         throw new Failure(
           'CONFLICT',
           `${name} ${version} is registered with image ${known.skill.image} already. Register the new contents under another version.`,
         )
       }
-      const skill: RegisteredSkill = { name, version, image, signed: false, manifest, created_at: now().toISOString() }
-      const { signature, public_key_id } = input
-      const written = await log.write(REGISTRY, (state) => {
+      if (created) throw new Failure('UNAVAILABLE', 'The registration was written, but the log does not show it.')
+      const skill = { name, version, image, signed, manifest, created_at: now().toISOString() }
+      const data = { skill, identity: mine, ...(signature && { signature, public_key_id }) }
+      created = await log.write(REGISTRY, (state) => {
         // Somebody registered since the search: search again before writing.
-        if (state.head?.seq !== head) return { drafts: [], result: false }
-        const data = { skill, identity: mine, ...(signature && { signature }), ...(public_key_id && { public_key_id }) }
+        if (state.head?.hash !== head) return { drafts: [], result: false }
         return { drafts: [{ type: 'skill.registered', data }], result: true }
       })
-      if (written) return { skill, created: true }
     }
   }
 
   async function list(page: PageRequest): Promise<{ skills: RegisteredSkill[]; next_cursor: string | null }> {
-    const { items, next_cursor } = await readPage(
-      store,
-      { session_id: REGISTRY, types: ['skill.registered'] },
-      page,
-      50,
-      (event) => {
-        return (readEvent(event).data as unknown as StoredRegistration).skill
-      },
-    )
-    return { skills: items, next_cursor }
+    const query = { session_id: REGISTRY, types: ['skill.registered' as const] }
+    const { items, next_cursor } = await readPage(store, query, page, 50, readRegistration)
+    return { skills: items.filter((item) => item !== undefined).map(shown), next_cursor }
   }
 
-  return { register, list }
+  async function isSigned(reference: string): Promise<boolean> {
+    const image = parsePinnedImage(reference).reference
+    return (await available(index.ofImage(image))).some(isVerified)
+  }
+
+  return { register, list, isSigned }
 }
 
-interface StoredRegistration {
-  skill: RegisteredSkill
-  identity: string
+type Contents = z.output<typeof SkillRegistration>
+
+/** The registration's own members, by which "identical" is meant. */
+const identityOf = ({ image, manifest, signature, public_key_id }: Contents): string =>
+  sha256(
+    canonical({
+      image,
+      manifest: manifest as Data,
+      signature: signature ?? null,
+      public_key_id: public_key_id ?? null,
+    }),
+  )
+
+function assertPair({ signature, public_key_id }: Contents): void {
+  if ((signature === undefined) === (public_key_id === undefined)) return
+  const [sent, missing] = signature === undefined ? ['public_key_id', 'signature'] : ['signature', 'public_key_id']
+  throw new Failure('INVALID_INPUT', `${missing} is missing, but ${sent} is there. Send both, or neither.`, {
+    details: { field: missing },
+  })
+}
+
+/** What is found and verified again must stand in the log as it was sent, and the log holds no secrets. */
+function assertLoggable(members: Readonly<Record<string, string | undefined>>, redactor: Redactor): void {
+  const recorded = redactor.value(members) as typeof members
+  const field = Object.keys(members).find((name) => recorded[name] !== members[name])
+  if (field === undefined) return
+  const hint = field === 'signature' ? 'Send the signature in the other form of base64' : 'Choose another'
+  throw new Failure(
+    'INVALID_INPUT',
+    `${field} looks like a secret, and registrations are logged without secrets. ${hint}.`,
+    { details: { field } },
+  )
 }

@@ -1,8 +1,12 @@
 /** A run as its readers see it: folded from the run's events. */
 import type { DataObject } from './data.js'
 import { type Event, readEvent, type StoredEvent } from './event.js'
-import type { FailureCode } from './failure.js'
+import type { Executor } from './executor.js'
+import { Failure, type FailureCode } from './failure.js'
+import { available } from './log.js'
 import type { Decision } from './policy.js'
+import { type Replay, replay } from './replay.js'
+import type { PositionedEvent, Store } from './store.js'
 import type { SkillResult } from './tool.js'
 
 export type RunStatus = 'queued' | 'running' | 'completed' | 'failed' | 'denied' | 'cancelled' | 'unknown'
@@ -36,10 +40,10 @@ export interface RunDocument {
   steps: Step[]
 }
 
-export const isEnded = ({ status }: Pick<RunDocument, 'status'>): boolean => status !== 'queued' && status !== 'running'
+const isEnded = ({ status }: Pick<RunDocument, 'status'>): boolean => status !== 'queued' && status !== 'running'
 
 /** Folds a run's events, in order; undefined when there is no such run. */
-export function foldRun(stored: readonly StoredEvent[]): RunDocument | undefined {
+function foldRun(stored: readonly StoredEvent[]): RunDocument | undefined {
   let run: RunDocument | undefined
   for (const event of stored.map(readEvent)) {
     if (event.type === 'run.queued') {
@@ -82,4 +86,62 @@ function apply(run: RunDocument, { type, ts, data }: Event): void {
       if (data.reason !== undefined) run.reason = data.reason as unknown as RunReason
       break
   }
+}
+
+/** One run: the judging and executing of a message's intents. */
+export interface Run {
+  readonly id: string
+  readonly session_id: string
+  read(): Promise<RunDocument>
+  /** The run once it has ended. CONFLICT when it has not and this process does not execute it. */
+  done(): Promise<RunDocument>
+  /** Stops it; CONFLICT when it has ended already. */
+  cancel(): Promise<RunDocument>
+  /** The recorded timeline and outputs, verified. Executes nothing. */
+  replay(): Promise<Replay>
+}
+
+/** The runs of a gate: looked up in the log, stopped through the executor. */
+export function createRuns({ store, executor }: { store: Store; executor: Executor }) {
+  const eventsOf = (runId: string): Promise<PositionedEvent[]> =>
+    available(store.query({ run_id: runId, limit: 1_000 }))
+
+  async function read(id: string): Promise<RunDocument> {
+    const run = foldRun(await eventsOf(id))
+    if (run !== undefined) return run
+    throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(id.slice(0, 80))}.`, {
+      details: { field: 'run_id' },
+    })
+  }
+
+  const object = (id: string, session_id: string): Run => ({
+    id,
+    session_id,
+    read: () => read(id),
+    async done() {
+      await executor.done(id)
+      const run = await read(id)
+      if (isEnded(run)) return run
+      throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
+    },
+    async cancel() {
+      const before = await read(id)
+      if (isEnded(before)) {
+        throw new Failure('CONFLICT', `Run ${id} has ended: it is ${before.status}. There is nothing left to cancel.`, {
+          details: { status: before.status },
+        })
+      }
+      await executor.cancel(id)
+      return read(id)
+    },
+    replay: async () => available(replay(store, id, await eventsOf(id))),
+  })
+
+  async function find(id: string): Promise<Run> {
+    const runId = String(id)
+    const { session_id } = await read(runId)
+    return object(runId, session_id)
+  }
+
+  return { object, find }
 }

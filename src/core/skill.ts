@@ -21,6 +21,8 @@ export interface ActionContext<C> {
   request(method: string, path: string, body?: unknown): Promise<unknown>
   /** What the policy narrowed; undefined when nothing did or there is no policy. */
   constraints: C | undefined
+  /** Whether an image is one of a registered skill whose signature verifies now; undefined without a gate. */
+  isSigned: SkillContext['isSigned']
   /** Fires at the deadline and on the host's abort. */
   signal: AbortSignal
 }
@@ -203,7 +205,10 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
               return stop.abortSignal()
             },
             constraints,
+            isSigned: context.isSigned,
             request(method, path, body) {
+              // A call that ended while its action looked elsewhere begins nothing more.
+              if (stop.signal.aborted) return Promise.reject(stop.signal.reason)
               asked = true
               const timeoutMs = Math.max(1, deadline - Date.now())
               return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, context))

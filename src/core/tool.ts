@@ -24,6 +24,8 @@ export interface SkillContext {
   constraints?: unknown
   /** Removes the host's registered secrets too; without it the built-in rules alone apply. */
   redactor?: Redactor | undefined
+  /** Whether an image is one of a registered skill whose signature verifies now; a gate supplies it from its registry. */
+  isSigned?: ((reference: string) => Promise<boolean>) | undefined
   /** A program's output as it arrives (docker-run). */
   onOutput?: RequestOptions['onOutput']
   /** Names the call in the host's log; a provider may mark with it what it makes. */

@@ -39,12 +39,22 @@ describe('registering', () => {
     assert.equal((await gate.registerSkill({ ...HELLO, manifest: { b: { c: [2] }, a: 1 } })).created, false)
   })
 
+  it('answers the first time what it answers afterwards: the manifest as recorded, without secrets [S11]', async () => {
+    const { gate } = createFixture()
+    const registration = { ...HELLO, manifest: { owner: 'ops', db_password: 'hunter2', note: 'token=abcdef' } }
+    const first = await gate.registerSkill(registration)
+    assert.deepEqual(first.skill.manifest, { owner: 'ops', db_password: '[REDACTED]', note: 'token=[REDACTED]' })
+    assert.deepEqual(await gate.registerSkill(registration), { ...first, created: false })
+    assert.deepEqual((await gate.registeredSkills()).skills, [first.skill])
+    const other = { ...registration, manifest: { ...registration.manifest, db_password: 'other' } }
+    await assert.rejects(gate.registerSkill(other), { code: 'CONFLICT' })
+  })
+
   const OTHER: [what: string, change: Partial<SkillRegistration>][] = [
     ['image', { image: `hello-world@sha256:${'1'.repeat(64)}` }],
     ['repository', { image: `other@${DIGEST}` }],
     ['manifest', { manifest: { a: 1 } }],
-    ['signature', { signature: 'x' }],
-    ['key', { public_key_id: 'x' }],
+    ['signature', { signature: 'x', public_key_id: 'k' }],
   ]
   for (const [what, change] of OTHER) {
     it(`another ${what} under the same name and version is a CONFLICT, under another version it is not`, async () => {
@@ -65,6 +75,19 @@ describe('registering', () => {
     ]),
     ...['', '1 0', 'x'.repeat(65), 1].map((version): [unknown, string] => [{ ...HELLO, version }, 'version']),
     ...['hello-world', 'hello-world:latest', '', 7].map((image): [unknown, string] => [{ ...HELLO, image }, 'image']),
+    [{ ...HELLO, signature: 'x' }, 'public_key_id'],
+    [{ ...HELLO, public_key_id: 'x' }, 'signature'],
+    ...['', 7, {}, 'x'.repeat(1025)].map((signature): [unknown, string] => [
+      { ...HELLO, signature, public_key_id: 'k' },
+      'signature',
+    ]),
+    ...['', 7, [], 'x'.repeat(201)].map((public_key_id): [unknown, string] => [
+      { ...HELLO, signature: 'x', public_key_id },
+      'public_key_id',
+    ]),
+    // The log would hold another name, under which the skill is never found again.
+    [{ ...HELLO, name: `ghp_${'a1'.repeat(18)}` }, 'name'],
+    [{ ...HELLO, signature: 'x', public_key_id: `sk-${'a1'.repeat(18)}` }, 'public_key_id'],
     [{ ...HELLO, manifest: [] }, 'manifest'],
     [{ ...HELLO, signed: true }, 'signed'],
     [{ ...HELLO, manifest: JSON.parse('{"__proto__": 1}') }, 'skill.manifest'],

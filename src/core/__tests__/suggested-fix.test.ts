@@ -56,6 +56,7 @@ const narrow = fc.record(
     max_cpus: fc.constantFrom(0.1, 1, 16),
     max_timeout_ms: fc.integer({ min: 100, max: 600_000 }),
     max_pids: fc.integer({ min: 1, max: 4096 }),
+    require_signature: fc.boolean(),
   },
   { requiredKeys: [] },
 )
@@ -85,6 +86,9 @@ describe('suggested_fix', () => {
         for (const fixed of [[...rules, denied.suggested_fix], [denied.suggested_fix]]) {
           assert.equal(judge(RUN, { overrides: fixed }, input).decision, 'allow')
         }
+        // What is asked of the world, beside the params, is no obstacle to them and stays as it was stated.
+        const stated: Override['constraints'] = rules[denied.rule?.index ?? -1]?.constraints
+        assert.equal(denied.suggested_fix.constraints?.require_signature, stated?.require_signature)
       }),
       { numRuns: 1_000 },
     )
