@@ -29,7 +29,11 @@ describe('the command line', () => {
     ],
     ['a place for a log', ['serve'], { ...USABLE, DATA_DIR: '/data' }, /DATA_DIR .* in memory only/],
     ['a database', ['serve'], { ...USABLE, DATABASE_URL: 'postgres://x' }, /DATABASE_URL .* in memory only/],
-    ['an unknown flag', ['serve', '--port=1'], USABLE, /--port/],
+    ['keys that are not there', ['serve'], { ...USABLE, PUBLIC_KEYS: '/nonexistent/keys' }, /PUBLIC_KEYS .*ENOENT/],
+    ['a setting as a flag', ['serve', '--port', '9000'], USABLE, /--port\. .* variables: PORT=9000 skillgate serve\n/],
+    ['a setting as a flag with =', ['serve', '--cors-origins=http://a'], USABLE, /CORS_ORIGINS=http:\/\/a skillgate/],
+    ['an unknown flag', ['serve', '--verbose'], USABLE, /Unknown option --verbose\. .* environment variables\.\n/],
+    ['a flag with a value too many', ['--help=1'], USABLE, /--help.* does not take an argument/],
     ['an unknown command', ['start'], USABLE, /Unknown command: start/],
     ['two commands', ['serve', 'now'], USABLE, /Unknown command: serve now/],
     ['no command', [], USABLE, /Usage:/],
@@ -44,6 +48,13 @@ describe('the command line', () => {
         assert.doesNotMatch(output.stderr, /\n\s+at /)
       })
     }
+  })
+
+  it('does not repeat a token that came as a flag', async () => {
+    const { output, exited } = spawnCli(['serve', '--admin-token', 'hunter2'], USABLE)
+    assert.equal(await exited, 2)
+    assert.match(output.stderr, /ADMIN_TOKEN=\.\.\. skillgate serve/)
+    assert.doesNotMatch(output.stderr, /hunter2/)
   })
 
   const told: [flag: string, text: RegExp][] = [

@@ -27,10 +27,12 @@ Environment of serve:
   PORT             port to listen on (8090); 0 takes a free one
   ALLOWED_HOSTS    names beside loopback that callers may address this server by, separated by commas
   SIGNING_KEY      32 bytes or more, kept secret: a restarted server finds by it what it left on the engine when it was killed
+  PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
 `
 
+const SETTINGS = [...HELP.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name as string)
 const USAGE_ERROR = 2
 const ENGINE_CHECK_MS = 3_000
 
@@ -47,7 +49,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 async function serve(settings: ServeSettings): Promise<void> {
-  const { adminToken, host, port, allowedHosts, corsOrigins, signingKey } = settings
+  const { adminToken, host, port, allowedHosts, corsOrigins, publicKeys, signingKey } = settings
   const secrets = [adminToken, signingKey ?? ''].filter((secret) => secret.length >= 8)
   const logger = createLineLogger(createRedactor({ registered: secrets }))
   const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
@@ -56,6 +58,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     store: createMemoryStore(),
     providerClient: provider,
     secrets,
+    publicKeys,
     logger,
   })
   const app = createHttpApp({ gate, adminToken, allowedHosts, corsOrigins, logger })
@@ -119,11 +122,28 @@ const told = ({ stack, message, cause }: Error): Record<string, unknown> => ({
 
 class UsageError extends Error {}
 
+/** Why the arguments were not understood, if that is it. A flag that means a setting is answered with the variable it is. */
+function usageProblem(error: NodeJS.ErrnoException, args: readonly string[]): string | undefined {
+  if (error instanceof UsageError) return error.message
+  if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    return error.code?.startsWith('ERR_PARSE_ARGS') ? error.message : undefined
+  }
+  const at = args.findIndex((arg) => arg.startsWith('-') && !/^(?:--help|-h|--version)$/.test(arg))
+  const [flag = '', ...attached] = (args[at] ?? '').split('=')
+  const name = flag.replace(/^-+/, '').replaceAll('-', '_').toUpperCase()
+  if (!SETTINGS.includes(name)) return `Unknown option ${flag}. The settings of serve are environment variables.`
+  const given = attached.length > 0 ? attached.join('=') : args[at + 1]
+  // A secret is not repeated: what is printed here may be kept by somebody.
+  const isSecret = name === 'ADMIN_TOKEN' || name === 'SIGNING_KEY'
+  const value = isSecret || given === undefined || given.startsWith('-') ? '...' : given
+  return `Unknown option ${flag}. The settings of serve are environment variables: ${name}=${value} skillgate serve`
+}
+
 main(process.argv.slice(2)).catch((error: NodeJS.ErrnoException) => {
-  const isUsage = error instanceof UsageError || error.code?.startsWith('ERR_PARSE_ARGS')
-  if (isUsage) process.stderr.write(`skillgate: ${error.message}\n\n${HELP}`)
+  const usage = usageProblem(error, process.argv.slice(2))
+  if (usage !== undefined) process.stderr.write(`skillgate: ${usage}\n\n${HELP}`)
   else if (error.code === 'EADDRINUSE') {
     process.stderr.write(`skillgate: ${error.message}. Set PORT to another one, or 0 for a free one.\n`)
   } else process.stderr.write(`skillgate: ${error.message}\n`)
-  process.exit(isUsage || isFailure(error) ? USAGE_ERROR : 1)
+  process.exit(usage !== undefined || isFailure(error) ? USAGE_ERROR : 1)
 })

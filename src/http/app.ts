@@ -120,7 +120,8 @@ const allowedBy = ({ method }: Route): string[] => (method === 'GET' ? ['GET', '
 /** Why no route took the request: its path is none, or takes other methods. */
 function misdirected(path: string): Failure {
   const there = ROUTES.filter((route) => isPathOf(route, path))
-  if (there.length === 0) return new Failure('NOT_FOUND', 'There is no such route. GET /v1/openapi.json lists them.')
+  if (there.length === 0)
+    return new Failure('NOT_FOUND', 'There is no such route. GET /v1/openapi.json lists the routes.')
   const allow = there.flatMap(allowedBy)
   return new Failure('METHOD_NOT_ALLOWED', `This path takes ${allow.join(', ')}.`, { details: { allow } })
 }

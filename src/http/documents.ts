@@ -22,7 +22,7 @@ export const RegisteredSkill = z.strictObject({
   name: z.string(),
   version: z.string(),
   image: z.string().describe('In normal form, pinned by digest'),
-  signed: z.boolean().describe('True only for a verified signature'),
+  signed: z.boolean().describe('True only for a signature that verifies with a key that is configured now'),
   manifest: JsonObject,
   created_at: Time,
 })

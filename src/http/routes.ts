@@ -55,7 +55,7 @@ export const ROUTES: readonly Route[] = [
     body: SkillRegistration,
     statuses: [201, 200],
     answer: RegisteredSkill,
-    failures: ['CONFLICT'],
+    failures: ['CONFLICT', 'SIGNATURE_INVALID'],
     async handle(gate, { body }) {
       const { skill, created } = await gate.registerSkill(body)
       return { status: created ? 201 : 200, body: skill }

@@ -1,6 +1,8 @@
 /** The environment of `skillgate serve`, parsed strictly: nonsense refuses to start, with the reason. */
+import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
-import { describe, Failure } from '../core/failure.js'
+import { describe, Failure, isFailure } from '../core/failure.js'
+import { parsePublicKeys } from '../core/signature.js'
 import { isLoopback } from './guard.js'
 
 export interface ServeSettings {
@@ -11,6 +13,8 @@ export interface ServeSettings {
   corsOrigins: string[]
   /** Authenticates the labels of run containers; undefined makes one that ends with the process. */
   signingKey: string | undefined
+  /** As `createGate` takes them. */
+  publicKeys: Record<string, string>
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -33,6 +37,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
     corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
     signingKey: parseKey(env.SIGNING_KEY || undefined),
+    publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
   }
 }
 
@@ -71,6 +76,24 @@ function parseList(name: string, text = ''): string[] {
   if (text.trim() === '') return []
   if (entries.every((entry) => entry !== '')) return entries
   throw refused(name, `${describe(text)} has an empty entry. Separate entries by single commas`)
+}
+
+/** A file and not the keys themselves: PEM has line breaks, and keys come and go without a new start script. */
+function readPublicKeys(path: string): Record<string, string> {
+  const problem = (text: string): Failure => refused('PUBLIC_KEYS', `${describe(path)}: ${text.replace(/\.$/, '')}`)
+  let keys: unknown
+  try {
+    keys = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const { code = 'it is not JSON' } = error as NodeJS.ErrnoException
+    throw problem(`the file cannot be read (${code}). It must hold a JSON object of Ed25519 public keys by id`)
+  }
+  try {
+    if (parsePublicKeys(keys).size > 0) return keys as Record<string, string>
+  } catch (error) {
+    throw isFailure(error) ? problem(error.message) : error
+  }
+  throw problem('the file holds no key. Add one, or unset the variable')
 }
 
 const refused = (name: string, problem: string): Failure =>

@@ -1,11 +1,10 @@
 /** What the tests of the HTTP view share: an application over a gate in memory, and short calls to it. */
 import assert from 'node:assert/strict'
 import { z } from 'zod'
-import { createGate, type Gate } from '../../core/gate.js'
+import { createGate, type Gate, type GateOptions } from '../../core/gate.js'
 import type { ProviderClient } from '../../core/provider.js'
 import type { RunDocument } from '../../core/run.js'
 import { action, defineSkill } from '../../core/skill.js'
-import type { Store } from '../../core/store.js'
 import { createMemoryStore } from '../../stores/memory.js'
 import { createHttpApp, type HttpApp, type HttpAppOptions } from '../app.js'
 
@@ -72,12 +71,14 @@ export interface Fixture {
 
 export function createFixture({
   store = createMemoryStore(),
+  publicKeys = {},
   ...options
-}: Partial<Pick<HttpAppOptions, 'allowedHosts' | 'corsOrigins' | 'adminToken'>> & { store?: Store } = {}): Fixture {
+}: Partial<Pick<HttpAppOptions, 'allowedHosts' | 'corsOrigins' | 'adminToken'>> &
+  Partial<Pick<GateOptions, 'store' | 'publicKeys'>> = {}): Fixture {
   const logged: Fixture['logged'] = []
   const log = (message: string, fields?: Record<string, unknown>): void => void logged.push({ message, fields })
   const logger = { warn: log, error: log }
-  const gate = createGate({ skills: [probe], store, providerClient, logger })
+  const gate = createGate({ skills: [probe], store, providerClient, publicKeys, logger })
   const app = createHttpApp({ gate, adminToken: TOKEN, logger, ...options })
 
   async function call(method: string, path: string, { body, raw, headers = {} }: CallOptions = {}): Promise<Reply> {
@@ -123,6 +124,9 @@ export function codeOf({ json }: Pick<Reply, 'json'>): string {
 
 export const fieldOf = ({ json }: Pick<Reply, 'json'>): unknown =>
   (json as { error: { details?: { field?: unknown } } }).error.details?.field
+
+export const messageOf = ({ json }: Pick<Reply, 'json'>): string =>
+  (json as { error: { message: string } }).error.message
 
 export const ALLOW_ALL = { overrides: [{ tool: 'probe.*', allow: true }] }
 /** A message with one intent. */

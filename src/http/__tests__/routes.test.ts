@@ -1,5 +1,6 @@
 /** The routes: statuses, answers in the documented form, unknown ids, other methods, pages. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { createMemoryStore } from '../../stores/memory.js'
 import { ROUTES } from '../routes.js'
@@ -10,6 +11,7 @@ import {
   echo,
   fieldOf,
   IMAGE,
+  messageOf,
   type Reply,
   runOf,
   sessionOf,
@@ -81,6 +83,7 @@ describe('an unknown path or method', () => {
       const reply = await createFixture().call('GET', path)
       assert.equal(reply.status, 404)
       assert.equal(codeOf(reply), 'NOT_FOUND')
+      assert.match(messageOf(reply), /GET \/v1\/openapi\.json lists the routes/)
     })
   }
 
@@ -99,7 +102,9 @@ describe('an unknown path or method', () => {
       const reply = await createFixture().call(method, path)
       assert.equal(reply.status, 405)
       assert.equal(reply.headers.get('allow'), allow)
-      if (method !== 'HEAD') assert.equal(codeOf(reply), 'METHOD_NOT_ALLOWED')
+      if (method === 'HEAD') return
+      assert.equal(codeOf(reply), 'METHOD_NOT_ALLOWED')
+      assert.ok(messageOf(reply).includes(allow), 'for those who see no headers')
     })
   }
 })
@@ -161,6 +166,49 @@ describe('registering a skill', () => {
   })
 })
 
+describe('registering a signed skill', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const publicKeys = { release: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
+  const digest = IMAGE.replace(/^.*@/, '')
+  const signature = sign(null, Buffer.from(digest), privateKey).toString('base64')
+  const skill = { name: 'hello', version: '1.0', image: IMAGE, signature, public_key_id: 'release' }
+
+  it('answers signed: true, and lists it so', async () => {
+    const { expect } = createFixture({ publicKeys })
+    const registered = await expect(201, 'POST', '/v1/skills', skill)
+    assert.equal(registered.signed, true)
+    assert.deepEqual(await expect(200, 'POST', '/v1/skills', skill), registered)
+    assert.deepEqual((await expect(200, 'GET', '/v1/skills')).skills, [registered])
+  })
+
+  const refused: [what: string, change: object, status: number, code: string, field: string][] = [
+    [
+      'does not verify',
+      { image: IMAGE.replaceAll('a'.repeat(64), 'b'.repeat(64)) },
+      403,
+      'SIGNATURE_INVALID',
+      'signature',
+    ],
+    ['is by an unknown key', { public_key_id: '__proto__' }, 403, 'SIGNATURE_INVALID', 'public_key_id'],
+    ['names no key', { public_key_id: null }, 400, 'INVALID_INPUT', 'public_key_id'],
+    ['is not there, but its key is', { signature: null }, 400, 'INVALID_INPUT', 'signature'],
+  ]
+  for (const [what, change, status, code, field] of refused) {
+    it(`refuses a signature that ${what}, and registers nothing`, async () => {
+      const { call, expect } = createFixture({ publicKeys })
+      const reply = await call('POST', '/v1/skills', { body: { ...skill, ...change } })
+      assert.deepEqual([reply.status, codeOf(reply), fieldOf(reply)], [status, code, field])
+      assert.deepEqual((await expect(200, 'GET', '/v1/skills')).skills, [])
+    })
+  }
+
+  it('records a signature unverified while no key is configured: signed stays false', async () => {
+    const { expect } = createFixture()
+    const body = { ...skill, signature: 'placeholder' }
+    assert.equal((await expect(201, 'POST', '/v1/skills', body)).signed, false)
+  })
+})
+
 describe('runs over HTTP', () => {
   it('are denied by default, and what allows them is suggested', async () => {
     const fixture = createFixture()
@@ -183,6 +231,7 @@ describe('runs over HTTP', () => {
     const reply = await fixture.call('POST', `/v1/runs/${run.id}/cancel`)
     assert.equal(reply.status, 409)
     assert.equal(codeOf(reply), 'CONFLICT')
+    assert.match(messageOf(reply), /it is completed/)
   })
 
   const envelopes: [name: string, body: unknown, field: string][] = [
@@ -220,6 +269,7 @@ describe('runs over HTTP', () => {
       const run = await runOf(fixture, id, { role: 'user', content: '', intents: [intent] })
       assert.equal(run.status, 'denied')
       assert.equal(run.reason?.code, code)
+      if (code === 'UNKNOWN_TOOL') assert.match(run.reason?.message ?? '', /GET \/v1\/tools/)
     })
   }
 })

@@ -1,6 +1,10 @@
 /** The environment of `skillgate serve`. */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
 import { parseSettings } from '../settings.js'
 
 const LONG = 'correct-horse-battery'
@@ -14,6 +18,7 @@ describe('the environment of serve', () => {
       allowedHosts: [],
       corsOrigins: [],
       signingKey: undefined,
+      publicKeys: {},
     })
   })
 
@@ -26,6 +31,7 @@ describe('the environment of serve', () => {
       port: 0,
       allowedHosts: ['a.example', 'b.example:1'],
       corsOrigins: [],
+      publicKeys: {},
     })
   })
 
@@ -76,5 +82,52 @@ describe('the environment of serve', () => {
       () => parseSettings({ ADMIN_TOKEN: 's3cret!', HOST: '0.0.0.0' }),
       (error: Error) => !error.message.includes('s3cret'),
     )
+  })
+
+  describe('PUBLIC_KEYS', () => {
+    const place = mkdtempSync(join(tmpdir(), 'skillgate-test-'))
+    after(() => rmSync(place, { recursive: true, force: true }))
+    const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+    function parse(text: string) {
+      const path = join(place, 'keys.json')
+      writeFileSync(path, text)
+      return parseSettings({ ADMIN_TOKEN: 'demo', PUBLIC_KEYS: path }).publicKeys
+    }
+
+    it('is a JSON file of keys by id; empty means none', () => {
+      assert.deepEqual(parse(JSON.stringify({ release: pem })), { release: pem })
+      assert.deepEqual(parseSettings({ ADMIN_TOKEN: 'demo', PUBLIC_KEYS: '' }).publicKeys, {})
+    })
+
+    const files: [what: string, text: string, reason: RegExp][] = [
+      ['no JSON', 'release=x', /it is not JSON/],
+      ['nothing', '', /it is not JSON/],
+      ['a list', '["x"]', /publicKeys must be an object/],
+      ['a text', '"x"', /publicKeys must be an object/],
+      ['null', 'null', /publicKeys must be an object/],
+      ['no key at all', '{}', /holds no key/],
+      ['a key that is none', '{"release": "x"}', /publicKeys\["release"\] is no public key/],
+      ['a good key and a number', JSON.stringify({ good: pem, bad: 7 }), /publicKeys\["bad"\] must be a string/],
+    ]
+    for (const [what, text, reason] of files) {
+      it(`is refused when the file holds ${what}`, () => {
+        assert.throws(
+          () => parse(text),
+          (error: Error & { code: string; details: { field: string } }) => {
+            assert.deepEqual([error.code, error.details.field], ['INVALID_INPUT', 'PUBLIC_KEYS'])
+            assert.match(error.message, reason)
+            assert.match(error.message, /^PUBLIC_KEYS ".*keys\.json" \(string\): [^]*[^.]\.$/)
+            return true
+          },
+        )
+      })
+    }
+
+    it('is refused when there is no such file', () => {
+      const env = { ADMIN_TOKEN: 'demo', PUBLIC_KEYS: join(place, 'nowhere.json') }
+      assert.throws(() => parseSettings(env), { message: /nowhere\.json.*cannot be read \(ENOENT\)/ })
+      assert.throws(() => parseSettings({ ...env, PUBLIC_KEYS: place }), { message: /cannot be read \(EISDIR\)/ })
+    })
   })
 })
