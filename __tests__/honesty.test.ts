@@ -48,6 +48,16 @@ test('the suggested fix for a container covers that container alone', async () =
   })
 })
 
+test('a policy whose image is a tag is told what to send', async () => {
+  const session = await gateOn(client({})).createSession()
+  const constraints = { images: [IMAGE, 'busybox:latest'] }
+  await assert.rejects(session.setPolicy({ overrides: [{ tool: 'docker.run', allow: true, constraints }] }), {
+    code: 'INVALID_INPUT',
+    message: /images\[1\] .* not pinned .*busybox:latest.* repository@sha256:<64 hex>/,
+    details: { field: 'overrides[0].constraints.images[1]' },
+  })
+})
+
 test('a container that does not exist looks like one that the policy does not cover', async () => {
   const missing = { request: () => Promise.reject(Object.assign(new Error('no such container'), { status: 404 })) }
   const { details } = await resultOf(

@@ -1,12 +1,19 @@
 /** The throwaway engines' command line, `tsx scripts/engine.ts up|down|env|status`, and what demo and tests import. */
 import { createHash } from 'node:crypto'
-import { existsSync, rmdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ensurePackages } from './engine/packages.js'
-import { type EngineKind, runningEngine, startDocker, startPodman, stopEngine } from './engine/throwaway.js'
+import {
+  type EngineKind,
+  holdsEngine,
+  runningEngine,
+  startDocker,
+  startPodman,
+  stopEngine,
+} from './engine/throwaway.js'
 import { progress } from './progress.js'
 
 export { askEngine, callEngine, type FoundEngine, findEngine } from './engine/engine-call.js'
@@ -56,13 +63,17 @@ async function up(kinds: readonly EngineKind[], dir: string): Promise<number> {
   return results.some(({ status }) => status === 'rejected') ? 1 : 0
 }
 
+/** Ends the engines and removes their files. What else lies in the directory is somebody's, and stays. */
 async function down(kinds: readonly EngineKind[], dir: string): Promise<number> {
   for (const kind of kinds) {
-    if (!existsSync(join(dir, kind))) continue
+    if (!holdsEngine(join(dir, kind))) continue
     await stopEngine(join(dir, kind))
     progress(`${kind}: stopped and removed`)
   }
-  if (existsSync(dir) && !KINDS.some((kind) => existsSync(join(dir, kind)))) rmdirSync(dir)
+  const left = existsSync(dir) ? readdirSync(dir) : undefined
+  if (left?.length === 0) rmdirSync(dir)
+  const foreign = left?.filter((name) => !holdsEngine(join(dir, name))) ?? []
+  if (foreign.length > 0) progress(`left in ${dir}, because no engine made it: ${foreign.join(', ')}`)
   return 0
 }
 
@@ -78,8 +89,12 @@ function status(kinds: readonly EngineKind[], dir: string): number {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { dir: { type: 'string' }, only: { type: 'string' } },
+    options: { dir: { type: 'string' }, only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
   const kinds = values.only ? KINDS.filter((kind) => kind === values.only) : KINDS
   const dir = values.dir ? resolve(values.dir) : defaultDirectory()
   const [verb, ...rest] = positionals

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -98,6 +98,34 @@ test('status with nothing running says so and exits 1; env prints nothing', () =
   const env = runCli('env', '--dir', dir)
   assert.equal(env.stdout, '')
   assert.equal(env.status, 1)
+})
+
+test('--help prints the usage and exits 0', () => {
+  for (const args of [['--help'], ['-h'], ['up', '--help']]) {
+    const { status, stdout, stderr } = runCli(...args)
+    assert.deepEqual([status, stderr], [0, ''])
+    assert.match(stdout, /^usage: .* up\|down/)
+  }
+})
+
+test('down leaves what no engine made, says so and exits 0; an empty directory goes', onLinux, async () => {
+  const dir = newDirectory('shared')
+  const child = spawn('true')
+  await once(child, 'exit')
+  const engine = join(dir, 'docker')
+  const foreign = join(dir, 'podman')
+  for (const place of [engine, foreign]) mkdirSync(place)
+  writeState(engine, { pid: child.pid ?? 0, started: '1', host: `unix://${engine}/engine.sock`, cgroups: [] })
+  for (const file of [join(dir, 'notes.txt'), join(foreign, 'mine.txt')]) writeFileSync(file, 'years of work')
+  const { status, stderr } = runCli('down', '--dir', dir)
+  assert.equal(status, 0, stderr)
+  assert.match(stderr, /docker: stopped and removed/)
+  assert.match(stderr, /left in .*: notes\.txt, podman\n/)
+  assert.deepEqual(readdirSync(dir).toSorted(), ['notes.txt', 'podman'])
+  assert.ok(existsSync(join(foreign, 'mine.txt')))
+  const empty = newDirectory('nothing')
+  const again = runCli('down', '--dir', empty)
+  assert.deepEqual([again.status, existsSync(empty)], [0, false])
 })
 
 test('an unknown verb or engine prints the usage and exits 2', () => {

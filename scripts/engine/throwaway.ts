@@ -116,6 +116,9 @@ async function startEngine(
 
 const isOk = ({ status }: { status: number }) => status === 200
 
+/** Whether `dir` is an engine's, running or not. */
+export const holdsEngine = (dir: string): boolean => readState(dir) !== undefined
+
 /** The engine in `dir`, if it runs. */
 export function runningEngine(dir: string): { host: string; image: string } | undefined {
   const state = readState(dir)

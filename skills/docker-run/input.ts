@@ -90,7 +90,11 @@ export const RunInput = z.strictObject({
 export type RunInput = z.infer<typeof RunInput>
 
 export const Constraints = z.strictObject({
-  images: z.array(Image).max(MAX_IMAGES).default([]).describe('Pinned images that may run; none when empty'),
+  images: z
+    .array(Image.describe('Pinned image: repository@sha256:<64 hex>, or a local image id, sha256:<64 hex>'))
+    .max(MAX_IMAGES)
+    .default([])
+    .describe('Pinned images that may run; none when empty'),
   require_signature: z
     .boolean()
     .default(false)

@@ -54,9 +54,8 @@ function explain(issue: z.core.$ZodIssue | undefined, data: DataObject, schema: 
     })
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], data)
-  // A nested field's own description is not at hand, and its parent's would mislead.
-  const about = path.length === 1 ? z.globalRegistry.get(memberOf(schema, path))?.description : undefined
-  const send = about === undefined ? '' : ` ${shown.at(-1)}: ${about.replace(/\.?$/, '.')}`
+  const about = path.length === 0 ? undefined : descriptionAt(schema, path)
+  const send = about === undefined ? '' : ` ${field}: ${about.replace(/\.?$/, '.')}`
   const message =
     value === undefined
       ? `${field} is missing.${send}`
@@ -75,10 +74,16 @@ const problem = (issue: z.core.$ZodIssue): string =>
 const fieldName = (path: readonly string[]): string =>
   path.reduce((name, key) => (/^\d+$/.test(key) ? `${name}[${key}]` : name === '' ? key : `${name}.${key}`), '')
 
-/** The schema of the member at the path, as far as objects go, for its description. */
-function memberOf(schema: z.ZodType, path: readonly string[]): z.ZodType {
-  const member = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>)[path[0] ?? ''] : undefined
-  return member ?? schema
+/** What the field at the path says of itself, as far as objects and lists go: what it stands in would mislead. */
+function descriptionAt(schema: z.ZodType, path: readonly string[]): string | undefined {
+  let at: z.ZodType | undefined = schema
+  for (const key of path) {
+    while (at instanceof z.ZodDefault || at instanceof z.ZodOptional) at = at.unwrap() as z.ZodType
+    if (at instanceof z.ZodObject) at = (at.shape as Record<string, z.ZodType>)[key]
+    else at = at instanceof z.ZodArray ? (at.element as z.ZodType) : undefined
+    if (at === undefined) return undefined
+  }
+  return z.globalRegistry.get(at)?.description
 }
 
 function deepFreeze<T>(value: T): T {
