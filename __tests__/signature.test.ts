@@ -34,7 +34,7 @@ const messageFor = (image: string) => ({
   intents: [{ tool: 'docker.run', params: { image, cmd: ['/ok'] } }],
 })
 
-describe('a policy that requires a signature [S21]', () => {
+describe('a policy that requires a signature [S23]', () => {
   let engine: FakeEngine
   let provider: DockerProvider
   before(async () => {

@@ -214,7 +214,7 @@ function next(letter = 'A'): string {
 const HELLO: SkillRegistration = { name: 'hello-world', version: '1.0', image: IMAGE }
 const SIGNED = { ...HELLO, signature: signatureBy(RELEASE), public_key_id: 'release' }
 
-describe('a registered skill [S21]', () => {
+describe('a registered skill [S23]', () => {
   it('is signed when its signature verifies, at once and in the list', async () => {
     const { gate } = createFixture({ publicKeys })
     const { skill } = await gate.registerSkill(SIGNED)
