@@ -4,12 +4,11 @@ import { describe, Failure } from './failure.js'
 
 export type PublicKeys = ReadonlyMap<string, KeyObject>
 
-/** What a signature says: the holder of this key approves of these bytes. */
-export interface SignedDigest {
+/** What a signature says: the holder of this key approves of these bytes. `S` is how it is written. */
+export interface SignedDigest<S> {
   /** `sha256:<64 hex>`; its UTF-8 bytes are what is signed. */
   digest: string
-  /** 64 bytes in base64, standard or url-safe. */
-  signature: string
+  signature: S
   public_key_id: string
 }
 
@@ -85,16 +84,18 @@ const refused = (at: string, problem: string): Failure =>
   )
 
 /** True when the signature is by the key of that id. Never throws. */
-export function isSignedBy(keys: PublicKeys, { digest, signature, public_key_id }: SignedDigest): boolean {
+export function isSignedBy(keys: PublicKeys, { digest, signature, public_key_id }: SignedDigest<Buffer>): boolean {
   const key = keys.get(public_key_id)
-  const bytes = decodeBase64(signature, SIGNATURE_BYTES)
-  return key !== undefined && bytes !== undefined && verify(null, Buffer.from(digest, 'utf8'), key, bytes)
+  return key !== undefined && verify(null, Buffer.from(digest, 'utf8'), key, signature)
 }
 
-/** Throws SIGNATURE_INVALID, saying why, unless {@link isSignedBy}. */
-export function assertSignedBy(keys: PublicKeys, signed: SignedDigest): void {
-  if (isSignedBy(keys, signed)) return
-  const { digest, signature, public_key_id } = signed
+/** The 64 bytes of a signature in base64, standard or url-safe; undefined for anything else. */
+export const decodeSignature = (text: string): Buffer | undefined => decodeBase64(text, SIGNATURE_BYTES)
+
+/** Throws SIGNATURE_INVALID, saying why, unless the text is a signature that {@link isSignedBy} accepts. */
+export function assertSignedBy(keys: PublicKeys, { digest, signature, public_key_id }: SignedDigest<string>): void {
+  const bytes = decodeSignature(signature)
+  if (bytes !== undefined && isSignedBy(keys, { digest, signature: bytes, public_key_id })) return
   if (!keys.has(public_key_id)) {
     throw new Failure(
       'SIGNATURE_INVALID',
@@ -103,9 +104,7 @@ export function assertSignedBy(keys: PublicKeys, signed: SignedDigest): void {
     )
   }
   const problem =
-    decodeBase64(signature, SIGNATURE_BYTES) === undefined
-      ? 'is not 64 bytes in base64'
-      : `is not one of ${digest} by key ${describe(public_key_id)}`
+    bytes === undefined ? 'is not 64 bytes in base64' : `is not one of ${digest} by key ${describe(public_key_id)}`
   throw new Failure(
     'SIGNATURE_INVALID',
     `signature ${problem}. Sign the text ${digest}, without a line break, with that Ed25519 key, and send the 64 bytes in base64.`,

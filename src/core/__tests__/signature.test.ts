@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createMemoryStore } from '../../stores/memory.js'
 import type { SkillRegistration } from '../registry.js'
-import { assertSignedBy, isSignedBy, parsePublicKeys } from '../signature.js'
+import { assertSignedBy, decodeSignature, isSignedBy, parsePublicKeys } from '../signature.js'
 import { createFixture } from './fixture.js'
 
 interface KeyPair {
@@ -25,8 +25,10 @@ const signatureBy = (pair: KeyPair, text = DIGEST): string => bytesBy(pair, text
 
 const publicKeys = { release: pem(RELEASE) }
 const KEYS = parsePublicKeys(publicKeys)
-const isSigned = (signature: string, digest = DIGEST, public_key_id = 'release'): boolean =>
-  isSignedBy(KEYS, { digest, signature, public_key_id })
+function isSigned(text: string, digest = DIGEST): boolean {
+  const signature = decodeSignature(text)
+  return signature !== undefined && isSignedBy(KEYS, { digest, signature, public_key_id: 'release' })
+}
 
 describe('the keys of a host', () => {
   const WRITTEN: [form: string, key: string][] = [
@@ -38,7 +40,7 @@ describe('the keys of a host', () => {
   ]
   for (const [form, key] of WRITTEN) {
     it(`may be written as ${form}`, () => {
-      const signed = { digest: DIGEST, signature: signatureBy(RELEASE), public_key_id: 'k' }
+      const signed = { digest: DIGEST, signature: bytesBy(RELEASE), public_key_id: 'k' }
       assert.equal(isSignedBy(parsePublicKeys({ k: key }), signed), true)
     })
   }
@@ -187,9 +189,9 @@ describe('a signature', () => {
 
   for (const id of ['', 'Release', 'release ', '__proto__', 'constructor', 'toString', 'get']) {
     it(`under the key id ${JSON.stringify(id)} is by an unknown key`, () => {
-      const signed = { digest: DIGEST, signature: signatureBy(RELEASE), public_key_id: id }
-      assert.equal(isSignedBy(KEYS, signed), false)
-      assert.throws(() => assertSignedBy(KEYS, signed), {
+      const signed = { digest: DIGEST, public_key_id: id }
+      assert.equal(isSignedBy(KEYS, { ...signed, signature: bytesBy(RELEASE) }), false)
+      assert.throws(() => assertSignedBy(KEYS, { ...signed, signature: signatureBy(RELEASE) }), {
         code: 'SIGNATURE_INVALID',
         details: { field: 'public_key_id' },
         message: /none of the keys configured here \(release\)/,
@@ -200,8 +202,8 @@ describe('a signature', () => {
   it('may be under a key that is named __proto__, when it is configured', () => {
     const keys = parsePublicKeys(JSON.parse(`{"__proto__": ${JSON.stringify(pem(OTHER))}}`))
     const signed = { digest: DIGEST, public_key_id: '__proto__' }
-    assert.equal(isSignedBy(keys, { ...signed, signature: signatureBy(OTHER) }), true)
-    assert.equal(isSignedBy(keys, { ...signed, signature: signatureBy(RELEASE) }), false)
+    assert.equal(isSignedBy(keys, { ...signed, signature: bytesBy(OTHER) }), true)
+    assert.equal(isSignedBy(keys, { ...signed, signature: bytesBy(RELEASE) }), false)
   })
 })
 
@@ -228,6 +230,25 @@ describe('a registered skill [S23]', () => {
         ['1.0', true],
         ['2.0', false],
       ],
+    )
+  })
+
+  it('is recorded so that no redaction touches its signature, whatever bytes it has', async () => {
+    // Its end reads like an assignment to a one-time password.
+    const written = 'wwRrJsbaIeaIPk8zVWiXISITDpcoTRLoM61EmE6Vrxw8kuq4V5pILoL1Rrf87kwhBlMlXMrBR/dHOtpRnFngaA=='
+    const signatures = [
+      SIGNED.signature,
+      written,
+      Buffer.from(`sk-${'aB3'.repeat(27)}aQ`, 'base64url').toString('base64url'),
+    ]
+    const { gate } = createFixture()
+    for (const [version, signature] of signatures.entries()) {
+      await gate.registerSkill({ ...SIGNED, version: String(version), signature })
+    }
+    const { events } = await gate.audit({ type: 'skill.registered' })
+    assert.deepEqual(
+      events.map(({ data }) => data.signature),
+      signatures.map((signature) => Buffer.from(signature, 'base64').toString('hex')),
     )
   })
 
