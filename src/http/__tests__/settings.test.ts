@@ -117,7 +117,7 @@ describe('the environment of serve', () => {
           (error: Error & { code: string; details: { field: string } }) => {
             assert.deepEqual([error.code, error.details.field], ['INVALID_INPUT', 'PUBLIC_KEYS'])
             assert.match(error.message, reason)
-            assert.match(error.message, /^PUBLIC_KEYS ".*keys\.json" \(string\): [^]*[^.]\.$/)
+            assert.match(error.message, /^PUBLIC_KEYS ".*keys\.json" \(string\): [\s\S]*[^.]\.$/)
             return true
           },
         )
