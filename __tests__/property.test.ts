@@ -98,43 +98,9 @@ const isId = (value: unknown): boolean =>
   typeof value === 'string' &&
   /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(value.replace(/^[ \t\r\n\f\v]+|[ \t\r\n\f\v]+$/g, ''))
 const poison = fc.constantFrom(
-  ...[
-    '../',
-    '..\\',
-    '%2e%2e%2f',
-    '%00',
-    '\0',
-    '\r\n',
-    '\r\nX-A: b\r\n\r\n',
-    '/',
-    '\\',
-    '?all=1',
-    '#',
-    '&',
-    ';',
-    '|',
-    '$(id)',
-    '`id`',
-  ],
-  ...[
-    ' ',
-    '\t',
-    '\u00a0',
-    '\u202e',
-    '\u200b',
-    '\ufeff',
-    '\uff0e\uff0e\uff0f',
-    'é',
-    '\u{1f600}',
-    '@',
-    ':',
-    '"',
-    "'",
-    '<',
-    '{{.}}',
-    '*',
-    '~',
-  ],
+  ...['../', '..\\', '%2e%2e%2f', '%00', '\0', '\r\n', '\r\nX-A: b\r\n\r\n', '/', '\\', '?all=1', '#', '&'],
+  ...[';', '|', '$(id)', '`id`', ' ', '\t', '\u00a0', '\u202e', '\u200b', '\ufeff', '\uff0e\uff0e\uff0f', 'é'],
+  ...['\u{1f600}', '@', ':', '"', "'", '<', '{{.}}', '*', '~'],
 )
 const word = fc.stringMatching(/^[A-Za-z0-9_.-]{0,12}$/)
 const hostileId = fc
@@ -163,7 +129,7 @@ const FIELDS: { action: string; field: string; valid: (value: unknown) => boolea
   { action: 'run', field: 'timeout_ms', valid: (value) => typeof value === 'number' && integerIn(100, 600_000)(value) },
   { action: 'run', field: 'memory_mb', valid: (value) => typeof value === 'number' && integerIn(6, 4096)(value) },
   { action: 'run', field: 'cpus', valid: (value) => typeof value === 'number' && value >= 0.1 && value <= 16 },
-  { action: 'run', field: 'network', valid: (value) => typeof value === 'boolean' },
+  { action: 'run', field: 'network', valid: (value) => typeof value === 'boolean' || isNetworkName(value) },
 ]
 
 /** What counts as an integer by the contract: a number, or decimal digits in a string. */
@@ -172,6 +138,15 @@ function integerIn(least: number, most: number): (value: unknown) => boolean {
     const read = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
     return typeof read === 'number' && Number.isInteger(read) && read >= least && read <= most
   }
+}
+
+/** By the grammar alone; whether a policy has it is another question. */
+function isNetworkName(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{1,63}$/.test(value) &&
+    !/^(true|false|none|host|bridge|default|nat|private|pasta|slirp4netns)$/i.test(value)
+  )
 }
 
 function isFlag(value: unknown): boolean {
@@ -261,7 +236,10 @@ const hostilePolicy: fc.Arbitrary<unknown> = fc.oneof(
   })),
   fc
     .tuple(
-      fc.constantFrom('network_allowed', 'mounts_allowed', 'cmd_allowed', 'images', 'mount_roots', 'max_pids'),
+      fc.constantFrom(
+        ...['network_allowed', 'mounts_allowed', 'cmd_allowed', 'images', 'mount_roots', 'max_pids'],
+        ...['repositories', 'registries', 'networks', 'pull', 'pull_timeout_ms'],
+      ),
       wrong,
     )
     .filter(([key, value]) => !isConstraint(key, value))
@@ -284,7 +262,12 @@ const hostilePolicy: fc.Arbitrary<unknown> = fc.oneof(
 function isConstraint(key: string, value: unknown): boolean {
   if (key.endsWith('_allowed')) return typeof value === 'boolean'
   if (key === 'max_pids') return integerIn(1, 4096)(value) && typeof value === 'number'
-  return Array.isArray(value) && value.every((member) => String(member).startsWith('/'))
+  if (key === 'pull_timeout_ms') return integerIn(1_000, 1_800_000)(value) && typeof value === 'number'
+  if (key === 'pull') return value === 'never' || value === 'if-missing'
+  const mayBe = { mount_roots: /^\//, repositories: /^[A-Za-z0-9[]/, registries: /[.:[]|localhost/ }[key]
+  const isMember = (member: unknown) =>
+    key === 'networks' ? isNetworkName(member) : typeof member === 'string' && (mayBe?.test(member) ?? false)
+  return Array.isArray(value) && value.every(isMember)
 }
 
 const L1_PATH =

@@ -13,7 +13,7 @@ export {
 export { type PinnedImage, parsePinnedImage } from './core/image.js'
 export type { PageRequest } from './core/page.js'
 export type { Decision, EffectivePolicy, Override, PolicyDocument } from './core/policy.js'
-export type { Logger, ProviderClient, RequestOptions } from './core/provider.js'
+export type { Logger, ProviderClient, PullProgress, RequestOptions } from './core/provider.js'
 export type { RegisteredSkill, SkillRegistration } from './core/registry.js'
 export type { AuditValidation, Replay } from './core/replay.js'
 export type { Run, RunDocument, RunReason, RunStatus, Step } from './core/run.js'

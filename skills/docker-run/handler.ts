@@ -3,7 +3,7 @@ import { Failure } from '../../src/core/failure.js'
 import type { RunOutcome, RunSpec } from '../../src/core/run-spec.js'
 import { action, defineSkill, type SkillContext } from '../../src/core/skill.js'
 import { Constraints, RunInput } from './input.js'
-import { direct, judge } from './judge.js'
+import { direct, judge, rootOf } from './judge.js'
 
 const KEEP_BYTES = 1024 * 1024
 /** The provider gets this much more than the program: to kill it, read what it printed and remove the container. */
@@ -15,7 +15,10 @@ const run = action({
   input: RunInput,
   constraints: Constraints,
   judge,
-  timing: ({ timeout_ms }) => ({ deadlineMs: timeout_ms + ENDING_MS, abortGraceMs: ENDING_MS }),
+  timing: ({ timeout_ms }, constraints) => ({
+    deadlineMs: timeout_ms + ENDING_MS + (constraints?.pull === 'if-missing' ? constraints.pull_timeout_ms : 0),
+    abortGraceMs: ENDING_MS,
+  }),
   async run(input, { request, constraints, isSigned }) {
     const narrowed = constraints ?? direct(input, Constraints.parse({}))
     const objection = judge(input, narrowed)
@@ -67,7 +70,8 @@ const dataOf = (run: RunOutcome, warnings: string[]): Record<string, unknown> =>
   ...(warnings.length > 0 && { warnings }),
 })
 
-function toSpec(input: RunInput, { max_pids, max_output_bytes }: Constraints): RunSpec {
+function toSpec(input: RunInput, constraints: Constraints): RunSpec {
+  const { max_pids, max_output_bytes, mount_roots, pull, pull_timeout_ms } = constraints
   const { image, cmd, entrypoint, env, stdin, timeout_ms, memory_mb, cpus, network, mounts, workdir } = input
   return {
     image,
@@ -77,8 +81,9 @@ function toSpec(input: RunInput, { max_pids, max_output_bytes }: Constraints): R
     memory_mb,
     cpus,
     pids: max_pids,
-    network: network ? 'open' : 'none',
-    mounts,
+    network: typeof network === 'string' ? { internal: network } : network ? 'open' : 'none',
+    mounts: mounts.map((mount) => ({ ...mount, root: rootOf(mount.source, mount_roots) ?? mount.source })),
+    ...(pull !== 'never' && { pull, pull_timeout_ms }),
     output: { keep_bytes: Math.min(KEEP_BYTES, max_output_bytes), limit_bytes: max_output_bytes },
     ...(entrypoint && { entrypoint }),
     ...(stdin !== undefined && { stdin }),

@@ -1,35 +1,23 @@
 /** The input of docker.run and what a policy can narrow in it. */
 import { z } from 'zod'
-import { Failure } from '../../src/core/failure.js'
-import { parsePinnedImage } from '../../src/core/image.js'
+import { PinnedReference, RegistryName, RepositoryName } from '../../src/core/image.js'
+import {
+  AbsolutePath,
+  EnvValue,
+  MountSource,
+  MountTarget,
+  NetworkName,
+  PULL_TIMEOUT_MS,
+  refuseOverlaps,
+  Stdin,
+  Word,
+} from '../../src/core/run-spec.js'
 
 export const MAX_IMAGES = 256
 export const MAX_MOUNT_ROOTS = 32
 export const MAX_ENV_NAMES = 256
+export const MAX_NETWORKS = 32
 const MIB = 1024 * 1024
-const NO_NUL = /^[^\0]*$/
-
-/** A pinned reference in normal form; the parser's own words are the error. */
-const Image = z
-  .string()
-  .transform((value, context) => {
-    try {
-      return parsePinnedImage(value).reference
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      context.addIssue({
-        code: 'custom',
-        message: error.message.replace(/^image .*? is not usable: /, '').replace(/\. Send .*/, ''),
-      })
-      return z.NEVER
-    }
-  })
-  .pipe(z.string()) // a transform alone has no JSON Schema
-
-const Word = z
-  .string()
-  .max(128 * 1024)
-  .regex(NO_NUL, 'it must not hold a NUL character')
 
 const Words = z
   .array(Word)
@@ -39,42 +27,28 @@ const Words = z
     'it must be at most 128 KiB in all',
   )
 
-const AbsolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0:,]*$/, 'it must be an absolute path without NUL, colon or comma')
-  .refine((path) => !path.split('/').includes('..'), 'it must not contain ..')
-
 const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a name is letters, digits and underscores')
 
 const Mount = z.strictObject({
-  source: AbsolutePath.describe('Directory or file on the engine host'),
-  target: AbsolutePath.describe('Where it appears in the container'),
+  source: MountSource.describe('Directory or file on the engine host'),
+  target: MountTarget.describe('Where it appears in the container'),
   read_only: z.boolean().default(true).describe('Whether the container may only read it'),
 })
 
 export const RunInput = z.strictObject({
-  image: Image.describe('Image pinned by digest (repository@sha256:<64 hex>), or a local image id (sha256:<64 hex>)'),
+  image: PinnedReference.describe(
+    'Image pinned by digest (repository@sha256:<64 hex>), or a local image id (sha256:<64 hex>)',
+  ),
   cmd: Words.default([]).describe(
     "Arguments for the program, at most 256 and 128 KiB in all; empty for the image's own",
   ),
   entrypoint: Words.min(1).optional().describe("Program to run instead of the image's own"),
   env: z
-    .record(
-      EnvName,
-      z
-        .string()
-        .max(32 * 1024)
-        .regex(NO_NUL, 'it must not hold a NUL character'),
-    )
+    .record(EnvName, EnvValue)
     .refine((env) => Object.keys(env).length <= 64, 'it must hold at most 64 variables')
     .default({})
     .describe('Environment variables, at most 64'),
-  stdin: z
-    .string()
-    .refine((text) => Buffer.byteLength(text) <= MIB, 'it must be at most 1 MiB')
-    .optional()
-    .describe('Text for standard input, at most 1 MiB'),
+  stdin: Stdin.optional().describe('Text for standard input, at most 1 MiB'),
   timeout_ms: z
     .int()
     .min(100)
@@ -83,32 +57,65 @@ export const RunInput = z.strictObject({
     .describe('Milliseconds until the program is killed (100-600000)'),
   memory_mb: z.int().min(6).max(4096).default(256).describe('Memory limit in MiB (6-4096)'),
   cpus: z.number().min(0.1).max(16).default(1).describe('Processor cores (0.1-16)'),
-  network: z.boolean().default(false).describe('Whether the program may use the network'),
-  mounts: z.array(Mount).max(16).default([]).describe('Host directories to mount, at most 16'),
+  network: z
+    .union([z.boolean(), NetworkName])
+    .default(false)
+    .describe('false: none; true: open; a name: that internal network of the engine'),
+  mounts: z
+    .array(Mount)
+    .max(16)
+    .superRefine(refuseOverlaps)
+    .default([])
+    .describe('Host directories or files to mount, at most 16'),
   workdir: AbsolutePath.optional().describe('Working directory in the container'),
 })
 export type RunInput = z.infer<typeof RunInput>
 
 export const Constraints = z.strictObject({
   images: z
-    .array(Image.describe('Pinned image: repository@sha256:<64 hex>, or a local image id, sha256:<64 hex>'))
+    .array(PinnedReference.describe('Pinned image: repository@sha256:<64 hex>, or a local image id, sha256:<64 hex>'))
     .max(MAX_IMAGES)
     .default([])
-    .describe('Pinned images that may run; none when empty'),
+    .describe('Pinned images that may run; with repositories and registries empty too, none may'),
+  repositories: z
+    .array(RepositoryName.describe('Repository without tag and digest, such as ghcr.io/acme/tool'))
+    .max(MAX_IMAGES)
+    .default([])
+    .describe('Repositories of which any digest may run, such as ghcr.io/acme/tool'),
+  registries: z
+    .array(RegistryName.describe('Registry, such as ghcr.io or registry.example:5000'))
+    .max(MAX_IMAGES)
+    .default([])
+    .describe('Registries of which any repository and digest may run, such as ghcr.io'),
   require_signature: z
     .boolean()
     .default(false)
     .describe('Whether the image must be that of a registered skill whose signature verifies'),
-  network_allowed: z.boolean().default(false).describe('Whether params may ask for the network'),
+  pull: z
+    .enum(['never', 'if-missing'])
+    .default('never')
+    .describe('Whether an image that is not on the engine is pulled, by its digest'),
+  pull_timeout_ms: z
+    .int()
+    .min(1000)
+    .max(1_800_000)
+    .default(PULL_TIMEOUT_MS)
+    .describe('Milliseconds a pull may take, beside timeout_ms (1000-1800000)'),
+  network_allowed: z.boolean().default(false).describe('Whether params may ask for the open network'),
+  networks: z
+    .array(NetworkName.describe('Name of a network, as docker network ls prints it'))
+    .max(MAX_NETWORKS)
+    .default([])
+    .describe('Networks of the engine that params may name; each must be internal'),
   mounts_allowed: z
     .boolean()
     .default(false)
-    .describe('Whether params may mount; each source must be one of mount_roots'),
+    .describe('Whether params may mount; each source must lie in one of mount_roots'),
   mount_roots: z
-    .array(AbsolutePath)
+    .array(MountSource)
     .max(MAX_MOUNT_ROOTS)
     .default([])
-    .describe('Host directories that may be mounted, each as it stands here'),
+    .describe('Host directories that may be mounted, or what lies in them when the engine is on this machine'),
   cmd_allowed: z.boolean().default(true).describe('Whether params may set cmd'),
   cmd: Words.optional().describe('The one cmd allowed'),
   entrypoint_allowed: z.boolean().default(true).describe('Whether params may set entrypoint'),

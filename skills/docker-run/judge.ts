@@ -1,10 +1,9 @@
 /** What a policy's constraints have against a docker.run call, seen from its params alone. */
+import { originOf } from '../../src/core/image.js'
+import { isWithin, plainPath } from '../../src/core/run-spec.js'
 import type { Objection } from '../../src/core/skill.js'
-import { type Constraints, MAX_ENV_NAMES, MAX_IMAGES, MAX_MOUNT_ROOTS, type RunInput } from './input.js'
-
-/** Variables that load code into, or reroute the traffic of, whatever program runs. Allowed only by name. */
-const LOADER_OR_PROXY =
-  /^(?:LD_.*|NVIDIA_.*|DYLD_.*|GCONV_PATH|GLIBC_TUNABLES|NODE_OPTIONS|NODE_PATH|PYTHONPATH|PYTHONSTARTUP|PYTHONHOME|PERL5LIB|PERL5OPT|PERL5DB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|CLASSPATH|DOTNET_STARTUP_HOOKS|OPENSSL_CONF|GIT_.*|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|BASH_ENV|ENV|PROMPT_COMMAND|SHELLOPTS|BASHOPTS|IFS|(?:HTTPS?|FTP|ALL|NO)_PROXY)$/i
+import { type Constraints, MAX_ENV_NAMES, MAX_IMAGES, MAX_MOUNT_ROOTS, MAX_NETWORKS, type RunInput } from './input.js'
+import { isLoaderOrProxy } from './variable.js'
 
 type Check = (input: RunInput, constraints: Constraints) => Objection | undefined
 
@@ -19,29 +18,45 @@ export const judge: Check = (input, constraints) => {
 export const direct = (input: RunInput, defaults: Constraints): Constraints => ({ ...defaults, images: [input.image] })
 
 const CHECKS: readonly Check[] = [
-  ({ image }, { images }) => {
+  ({ image }, { images, repositories, registries }) => {
     if (images.includes(image)) return undefined
+    const origin = originOf(image)
+    if (origin && (repositories.includes(origin.repository) || registries.includes(origin.registry))) return undefined
     return {
-      reason: `image ${image} is not in the policy's images`,
+      reason: `image ${image} is not in the policy's images, nor of its repositories or registries`,
       fix: { images: extended(images, [image], MAX_IMAGES) },
     }
   },
 
-  ({ network }, { network_allowed }) => {
-    if (!network || network_allowed) return undefined
-    return { reason: 'network is not allowed by the policy', fix: { network_allowed: true } }
+  ({ network }, { network_allowed, networks }) => {
+    if (network === false) return undefined
+    if (network === true) {
+      return network_allowed
+        ? undefined
+        : { reason: 'network is not allowed by the policy', fix: { network_allowed: true } }
+    }
+    if (networks.includes(network)) return undefined
+    return {
+      reason: `network ${network} is not in the policy's networks`,
+      fix: { networks: extended(networks, [network], MAX_NETWORKS) },
+    }
   },
 
   ({ mounts }, { mounts_allowed, mount_roots }) => {
     if (mounts.length === 0) return undefined
-    const outside = mounts.find(({ source }) => !mount_roots.some((root) => isSamePath(source, root)))
-    if (mounts_allowed && outside === undefined) return undefined
+    const outside = mounts.filter(({ source }) => rootOf(source, mount_roots) === undefined)
+    if (mounts_allowed && outside.length === 0) return undefined
     const reason = mounts_allowed
-      ? `mount source ${outside?.source} is not one of the policy's mount_roots`
+      ? `mount source ${outside[0]?.source} lies in none of the policy's mount_roots`
       : 'mounts are not allowed by the policy'
-    const sources = mounts.map(({ source }) => source)
-    const roots = outside === undefined ? mount_roots : extended(mount_roots, sources, MAX_MOUNT_ROOTS)
-    return { reason, fix: { mounts_allowed: true, mount_roots: roots } }
+    const missing = outside.map(({ source }) => source)
+    const most = extended(mount_roots, missing, MAX_MOUNT_ROOTS)
+    // When the roots in force leave no room, those that the other mounts need must be named again.
+    const kept = mount_roots.every((root) => most.includes(root))
+    return {
+      reason,
+      fix: { mounts_allowed: true, mount_roots: kept ? most : mounts.map(({ source }) => source) },
+    }
   },
 
   ({ cmd }, constraints) =>
@@ -52,7 +67,7 @@ const CHECKS: readonly Check[] = [
 
   ({ env }, { env: allowed }) => {
     const names = Object.keys(env)
-    const refused = names.find((name) => (allowed === undefined ? LOADER_OR_PROXY.test(name) : !allowed.includes(name)))
+    const refused = names.find((name) => (allowed === undefined ? isLoaderOrProxy(name) : !allowed.includes(name)))
     if (refused === undefined) return undefined
     return {
       reason: `env ${refused} is not allowed by the policy`,
@@ -96,12 +111,12 @@ function atMost(
   }
 }
 
-/** Only a root itself: below it a program with write access could have put a link that leads out. */
-function isSamePath(path: string, root: string): boolean {
-  const plain = (text: string): string =>
-    text
-      .split('/')
-      .filter((part) => part !== '' && part !== '.')
-      .join('/')
-  return plain(path) === plain(root)
+/** The narrowest root that the source lies in, by its name; links are the provider's to follow. */
+export function rootOf(source: string, roots: readonly string[]): string | undefined {
+  return roots
+    .filter((root) => isWithin(plainPath(source), plainPath(root)))
+    .reduce<string | undefined>(
+      (best, root) => (best === undefined || plainPath(root).length > plainPath(best).length ? root : best),
+      undefined,
+    )
 }

@@ -5,7 +5,7 @@ import { Failure, isFailure } from './failure.js'
 import { type Decision, evaluate, type Policy } from './policy.js'
 import type { Logger, ProviderClient } from './provider.js'
 import type { Skill } from './skill.js'
-import type { SkillContext, SkillResult, Tool } from './tool.js'
+import type { Listeners, SkillContext, SkillResult, Tool } from './tool.js'
 
 /** A wish to call a tool, as a model states it. */
 export interface Intent {
@@ -32,7 +32,7 @@ export interface Judgement {
 export interface Broker {
   readonly tools: ReadonlyMap<string, Tool>
   judge(policy: Policy, intent: Intent): Judgement
-  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'>): Promise<SkillResult>
+  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'runId'> & Listeners): Promise<SkillResult>
 }
 
 export interface BrokerOptions {
@@ -112,7 +112,7 @@ export function createBroker({
 
   async function execute(
     call: Call,
-    { signal, onOutput, runId }: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'> = {},
+    { signal, onOutput, onProgress, runId }: Pick<SkillContext, 'signal' | 'runId'> & Listeners = {},
   ): Promise<SkillResult> {
     const judged = allowed.get(call)
     if (judged === undefined)
@@ -129,6 +129,7 @@ export function createBroker({
       config: { timeoutMs },
       isSigned,
       onOutput,
+      onProgress,
       runId,
     })
   }

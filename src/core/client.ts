@@ -3,7 +3,7 @@ import { race } from './deadline.js'
 import { Failure, isFailure } from './failure.js'
 import type { ProviderClient, RequestOptions } from './provider.js'
 import { STOP, type Stop } from './stop.js'
-import type { SkillContext } from './tool.js'
+import type { Listeners, SkillContext } from './tool.js'
 
 const DEFAULT_TIMEOUTS = { defaultMs: 15_000, maxMs: 30_000 }
 
@@ -49,7 +49,7 @@ export function requestWithTimeout(
 export function requestOptions(
   stop: Stop,
   timeoutMs: number,
-  { onOutput, runId }: Pick<SkillContext, 'onOutput' | 'runId'> = {},
+  { onOutput, onProgress, runId }: Listeners & Pick<SkillContext, 'runId'> = {},
 ): RequestOptions {
   const options = {
     get signal() {
@@ -59,6 +59,7 @@ export function requestOptions(
     [STOP]: stop.signal,
   }
   if (onOutput !== undefined) Object.assign(options, { onOutput })
+  if (onProgress !== undefined) Object.assign(options, { onProgress })
   return runId === undefined ? options : Object.assign(options, { runId })
 }
 

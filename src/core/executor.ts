@@ -6,7 +6,7 @@ import { Failure } from './failure.js'
 import type { Log } from './log.js'
 import type { Logger } from './provider.js'
 import type { RunReason, RunStatus } from './run.js'
-import type { SkillContext } from './tool.js'
+import type { Listeners, SkillContext } from './tool.js'
 
 interface Ending {
   status: RunStatus
@@ -27,7 +27,7 @@ export interface QueuedRun {
   id: string
   sessionId: string
   intents: readonly Intent[]
-  onOutput?: SkillContext['onOutput']
+  listeners?: Listeners
 }
 
 export interface Executor {
@@ -74,7 +74,7 @@ export function createExecutor({
     tail.then(() => tails.get(sessionId) === tail && tails.delete(sessionId))
   }
 
-  async function execute({ id, sessionId, intents, onOutput }: QueuedRun, entry: ActiveRun): Promise<void> {
+  async function execute({ id, sessionId, intents, listeners }: QueuedRun, entry: ActiveRun): Promise<void> {
     if (entry.phase === 'ended') return entry.cancelled
     entry.phase = 'running'
     const { signal } = entry.controller
@@ -99,7 +99,7 @@ export function createExecutor({
         ending = { status, reason: { code: decision.code as RunReason['code'], message: decision.reason } }
         continue
       }
-      const { draft, failed } = await perform(id, step, call, { signal, onOutput, runId: `${id}/${step.step_id}` })
+      const { draft, failed } = await perform(id, step, call, { signal, ...listeners, runId: `${id}/${step.step_id}` })
       pending.push(draft)
       if (failed !== undefined) {
         const status = failed.code === 'INTERNAL' ? 'unknown' : 'failed'
@@ -132,7 +132,7 @@ export function createExecutor({
     runId: string,
     step: { step_id: string; tool: string },
     call: Call,
-    options: Pick<SkillContext, 'signal' | 'onOutput' | 'runId'>,
+    options: Pick<SkillContext, 'signal' | 'runId'> & Listeners,
   ): Promise<{ draft: Draft; failed?: RunReason }> {
     const started = performance.now()
     const finished = (data: Record<string, unknown>): Draft => ({

@@ -28,7 +28,7 @@ import {
 import { parsePublicKeys } from './signature.js'
 import type { Skill } from './skill.js'
 import type { Store } from './store.js'
-import type { SkillContext, ToolMeta } from './tool.js'
+import type { Listeners, ToolMeta } from './tool.js'
 
 export interface GateOptions {
   /** The skill modules that bring tools; nothing is found by scanning. */
@@ -68,8 +68,8 @@ export interface Session {
   policy(): Promise<EffectivePolicy>
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
   setPolicy(document: unknown): Promise<EffectivePolicy>
-  /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, as it arrives. */
-  post(message: MessageInput, options?: Pick<SkillContext, 'onOutput'>): Promise<Run>
+  /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
+  post(message: MessageInput, options?: Listeners): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
 }
 
@@ -192,7 +192,7 @@ export function createGate({
       })
     },
 
-    async post(message, { onOutput } = {}) {
+    async post(message, { onOutput, onProgress } = {}) {
       assertOpen()
       const { intents, ...rest } = parseMessage(message)
       const runId = newId('run')
@@ -209,7 +209,7 @@ export function createGate({
             result: undefined,
           }
         })
-        .then(() => executor.enqueue({ id: runId, sessionId: id, intents, onOutput }))
+        .then(() => executor.enqueue({ id: runId, sessionId: id, intents, listeners: { onOutput, onProgress } }))
         .finally(() => posting.delete(posted))
       posting.add(posted)
       await posted

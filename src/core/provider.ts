@@ -1,5 +1,17 @@
 /** The provider protocol: the one interface through which a skill reaches the world, and the host supplies it. */
 
+/** How far the pull of an image has come. What is not known is left out. */
+export interface PullProgress {
+  stage: 'pull'
+  /** The pinned reference. */
+  image: string
+  /** The engine's own word for what it does, such as `Downloading`; at most 100 characters, and not to be trusted. */
+  status: string
+  /** Bytes of the layers that the engine has told of. */
+  bytes_done?: number
+  bytes_total?: number
+}
+
 /** What accompanies a request. `timeoutMs` is the time left until the skill's deadline; `signal` fires when it passes. */
 export interface RequestOptions {
   signal?: AbortSignal
@@ -11,6 +23,8 @@ export interface RequestOptions {
    * text is raw: neither redacted nor to be trusted.
    */
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
+  /** Called while an image is pulled (docker-run only): when it begins, when it has ended, and twice a second at most. */
+  onProgress?: (progress: PullProgress) => void
 }
 
 /**

@@ -39,7 +39,7 @@ export interface ActionDefinition<I, C> {
   /** The narrowest constraints that allow this input, for a policy's `suggested_fix`. */
   suggest?(input: NoInfer<I>): Record<string, unknown>
   /** Milliseconds for the call where it is not the skill's own timeout, and for a clean ending after an abort. */
-  timing?(input: I): { deadlineMs: number; abortGraceMs?: number }
+  timing?(input: I, constraints: C | undefined): { deadlineMs: number; abortGraceMs?: number }
   /** `text` for the model, `data` for the host; both are redacted and capped on their way out. */
   run(input: I, context: ActionContext<C>): Promise<{ text: string; data: Record<string, unknown> }>
 }
@@ -194,7 +194,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
       const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
-      const { deadlineMs, abortGraceMs = 0 } = definition.timing?.(input) ?? {
+      const { deadlineMs, abortGraceMs = 0 } = definition.timing?.(input, constraints) ?? {
         deadlineMs: resolveTimeout(context, skill.timeouts),
       }
       const deadline = Date.now() + deadlineMs

@@ -28,9 +28,14 @@ export interface SkillContext {
   isSigned?: ((reference: string) => Promise<boolean>) | undefined
   /** A program's output as it arrives (docker-run). */
   onOutput?: RequestOptions['onOutput']
+  /** How far the pull of an image has come (docker-run). */
+  onProgress?: RequestOptions['onProgress']
   /** Names the call in the host's log; a provider may mark with it what it makes. */
   runId?: RequestOptions['runId']
 }
+
+/** What a host listens to while a call is executed. */
+export type Listeners = Pick<SkillContext, 'onOutput' | 'onProgress'>
 
 export interface SkillError {
   code: FailureCode

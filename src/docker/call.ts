@@ -24,6 +24,8 @@ export interface EngineCall {
 export interface CallOptions extends PathValues {
   signal: StopSignal
   body?: unknown
+  /** The most bytes of an answer that is read; default 16 MiB. */
+  maxBytes?: number | undefined
   /** The negotiated API version; absent for the two calls that negotiate it. */
   version?: string | undefined
 }
@@ -38,7 +40,7 @@ export interface Answer {
 export interface Caller {
   /** Reads the whole answer. 2xx and 304 resolve; anything else rejects. */
   text(route: EngineRoute, options: CallOptions): Promise<Answer>
-  /** Hands the body on as it comes, at most 16 MiB of it. */
+  /** Hands the body on as it comes. */
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
   /** Takes the connection over (101) for a raw two-way stream, which the caller must destroy. */
   upgrade(route: EngineRoute, options: CallOptions): Promise<Duplex>
@@ -90,7 +92,7 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
   /** The status and headers of an accepted answer, whose body went to `onChunk`; a refusal rejects with what it says. */
   async function receive(
     { method, template, path }: ReturnType<typeof engineTarget>,
-    { body, signal }: CallOptions,
+    { body, signal, maxBytes = MAX_BODY_BYTES }: CallOptions,
     seen: (status: number) => void,
     onChunk: (chunk: Buffer) => void,
   ): Promise<Omit<Answer, 'text'>> {
@@ -107,8 +109,9 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
         },
         onChunk(chunk) {
           bytes += chunk.length
-          if (bytes > MAX_BODY_BYTES) {
-            throw malformedAnswer(template, `it is larger than ${MAX_BODY_BYTES} bytes; ask for less`)
+          const most = isAccepted(answer.status) ? maxBytes : MAX_BODY_BYTES
+          if (bytes > most) {
+            throw malformedAnswer(template, `it is larger than ${most} bytes; ask for less`)
           }
           if (isAccepted(answer.status)) onChunk(chunk)
           else refusal.push(chunk)

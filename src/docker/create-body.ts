@@ -23,6 +23,8 @@ export interface CreateRequest {
   argv: string[]
   /** The image's id. */
   image: string
+  /** The name of the internal network that it joins. */
+  network?: string | undefined
   /** The same confinement, as the outcome reports it. */
   posture: Record<string, unknown>
 }
@@ -33,10 +35,15 @@ export interface CreateContext {
   labels: Record<string, string>
   /** As `SecurityOpt` takes it; absent where the engine can only use its own. */
   seccomp?: { option: string; sha256: string } | undefined
+  /** Of the internal network that the spec names. */
+  networkId?: string | undefined
 }
 
 /** Throws ENGINE_UNSUITABLE naming the control that this engine cannot keep, INVALID_INPUT for an image that defeats one. */
-export function createBody(spec: RunSpec, { image, identity: engine, labels, seccomp }: CreateContext): CreateRequest {
+export function createBody(
+  spec: RunSpec,
+  { image, identity: engine, labels, seccomp, networkId }: CreateContext,
+): CreateRequest {
   if (engine.os !== 'linux') {
     throw new Failure('ENGINE_UNSUITABLE', `A ${engine.os} engine keeps none of the controls. Use a Linux engine.`, {
       details: { control: 'os' },
@@ -54,7 +61,7 @@ export function createBody(spec: RunSpec, { image, identity: engine, labels, sec
   const tmpfs = writablePaths(spec, image, engine)
   const workdir = workingDirectory(spec.workdir ?? image.workdir)
   const argv = [...(spec.entrypoint ?? image.entrypoint), ...argumentsOf(spec, image)]
-  const networkMode = spec.network === 'none' ? 'none' : 'bridge'
+  const networkMode = networkId ?? (spec.network === 'none' ? 'none' : 'bridge')
   return {
     body: {
       Image: image.id,
@@ -95,6 +102,7 @@ export function createBody(spec: RunSpec, { image, identity: engine, labels, sec
     },
     argv,
     image: image.id,
+    network: typeof spec.network === 'string' ? undefined : spec.network.internal,
     posture: {
       engine: engine.name,
       argv,
@@ -104,7 +112,7 @@ export function createBody(spec: RunSpec, { image, identity: engine, labels, sec
       no_new_privileges: true,
       seccomp: seccomp ? `skillgate sha256:${seccomp.sha256}` : 'engine default',
       read_only_root: true,
-      network: spec.network,
+      network: typeof spec.network === 'string' ? spec.network : { ...spec.network, id: networkId },
       ipc: 'none',
       memory_bytes: memory,
       swap_bytes: 0,

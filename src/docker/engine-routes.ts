@@ -19,6 +19,8 @@ export const ENGINE_ROUTES = {
   containerRemove: ['DELETE', '/containers/{id}'],
   imageList: ['GET', '/images/json'],
   imageInspect: ['GET', '/images/{image}/json'],
+  imagePull: ['POST', '/images/create'],
+  networkInspect: ['GET', '/networks/{id}'],
 } as const
 
 export type EngineRoute = keyof typeof ENGINE_ROUTES

@@ -1,7 +1,7 @@
 /** The Docker provider: L1 requests in, engine calls out, and nothing that is not in the table. */
 import { Failure } from '../core/failure.js'
 import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
-import type { RunSpec } from '../core/run-spec.js'
+import { PULL_TIMEOUT_MS, parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { type StopSignal, stopSignalOf } from '../core/stop.js'
 import { createCaller, type EngineCall } from './call.js'
 import { type EndpointOptions, parseEndpoint } from './connect.js'
@@ -13,7 +13,7 @@ import { createKeeper, RUN_SLACK_MS } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
 import { runProgram } from './run.js'
-import { parseRunSpec } from './run-request.js'
+import { resolveMounts } from './run-mounts.js'
 import { createSeccompFiles } from './seccomp-file.js'
 import { createStatsReader } from './stats-reader.js'
 import type { Sweep } from './sweep.js'
@@ -23,6 +23,11 @@ import { fieldsOf, textOf } from './wire.js'
 export interface DockerProviderOptions extends EndpointOptions {
   /** Milliseconds for a request that brings no `timeoutMs` of its own. */
   timeoutMs?: number
+  /**
+   * The engine's files are not this process's. Default: true for an engine on TCP. Set it for a Unix socket that leads to
+   * another machine (forwarded, or of a virtual machine); a mount's source must then be a root itself.
+   */
+  remote?: boolean
   logger?: Logger
   /** Told of every finished call to the engine, for measuring. */
   onCall?: (call: EngineCall) => void
@@ -55,6 +60,7 @@ interface Context {
   signal: StopSignal
   body: unknown
   onOutput: RequestOptions['onOutput']
+  onProgress: RequestOptions['onProgress']
   runId: string | undefined
 }
 
@@ -86,6 +92,7 @@ export function createDockerProvider({
   tls,
   env = process.env,
   timeoutMs: defaultTimeoutMs = 30_000,
+  remote,
   logger,
   onCall,
   now = () => new Date(),
@@ -94,10 +101,12 @@ export function createDockerProvider({
   hideRuns = false,
 }: DockerProviderOptions = {}): DockerProvider {
   const endpoint = parseEndpoint({ host, tls, env })
+  const { socketPath } = endpoint.connect
+  const mountHost = { remote: remote ?? socketPath === undefined, socketPath }
   const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
   const engine = createEngine(caller, endpoint.address)
   const keeper = createKeeper({ engine, signingKey, logger, now })
-  const seccompFiles = endpoint.address.startsWith('unix:') ? createSeccompFiles() : undefined
+  const seccompFiles = mountHost.remote ? undefined : createSeccompFiles()
   let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
@@ -143,10 +152,13 @@ export function createDockerProvider({
       const { body } = await engine.json('imageList', { signal })
       return { images: imageRows(listIn(body, '/images/json'), limit) }
     },
-    async 'POST /containers/run'(_request, { signal, body, onOutput, runId }) {
-      await keepSwept(signal)
+    async 'POST /containers/run'(_request, { signal, body, ...told }) {
       // Parsed where the request came in, because the spec says how long it may take.
-      return runProgram(engine, body as RunSpec, { signal, onOutput, runId, keeper, seccompFiles, logger })
+      const given = body as RunSpec
+      // Before anything is asked of the engine.
+      const spec = { ...given, mounts: await resolveMounts(given.mounts, mountHost) }
+      await keepSwept(signal)
+      return runProgram(engine, spec, { signal, ...told, keeper, seccompFiles, logger })
     },
   }
 
@@ -187,15 +199,16 @@ export function createDockerProvider({
 
   return {
     async request(method, path, given, options = {}) {
-      const { timeoutMs, onOutput, runId } = options
+      const { timeoutMs, onOutput, onProgress, runId } = options
       const request = parseL1Request(method, path)
       const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
-      const longest = spec ? spec.timeout_ms + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
+      const longest = spec ? spec.timeout_ms + pullTime(spec) + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
       const write = !spec && method !== 'GET'
       const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
       const signal = stopSignalOf(options) ?? options.signal
       const bounds = { what: request.route, write, signal, timeoutMs: positive(timeoutMs) ?? longest }
-      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, onOutput, runId }))
+      const told = { onOutput, onProgress, runId }
+      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, ...told }))
     },
     engine: ({ signal, timeoutMs } = {}) =>
       perform(
@@ -211,6 +224,10 @@ export function createDockerProvider({
 /** A stop answers when the container has ended, which it may take all of its time for. */
 function stopTime(request: L1Request): number {
   return request.route === 'POST /containers/{id}/stop' ? request.query.timeout * 1000 : 0
+}
+
+function pullTime({ pull, pull_timeout_ms = PULL_TIMEOUT_MS }: RunSpec): number {
+  return pull === 'if-missing' ? pull_timeout_ms : 0
 }
 
 function positive(value: unknown): number | undefined {

@@ -21,6 +21,7 @@ import {
   withPatience,
 } from './run-container.js'
 import { resolveImage } from './run-image.js'
+import { resolveNetwork } from './run-network.js'
 import { seccompProfile } from './seccomp.js'
 import type { SeccompFiles } from './seccomp-file.js'
 
@@ -32,6 +33,7 @@ export interface RunOptions {
   /** The call in the host's log, for the container's label. */
   runId?: string | undefined
   onOutput?: RequestOptions['onOutput']
+  onProgress?: RequestOptions['onProgress']
   logger?: Logger | undefined
 }
 
@@ -55,11 +57,12 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   const { signal, keeper, runId } = options
   const identity = await engine.identity(signal)
   const enginePosture = await engine.posture(signal)
-  const image = await resolveImage(engine, spec.image, identity, signal)
+  const networkId = await resolveNetwork(engine, spec.network, signal)
+  const image = await resolveImage(engine, spec, identity, options)
   const ticket = keeper.begin(spec, runId)
   try {
     const seccomp = await seccompFor(identity, options)
-    const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp })
+    const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp, networkId })
     const { ended, left } = await runOnce(engine, spec, { request, identity, name: ticket.name }, options)
     const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
     const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }

@@ -60,12 +60,15 @@ const UNTOLD_BY_PODMAN: ReadonlySet<string> = new Set(['HostConfig.IpcMode', 'Ho
 
 /** The first control that is not as asked; undefined when all are. `found` is the engine's inspect of the container. */
 export function findMismatch(
-  { body, argv, image }: Pick<CreateRequest, 'body' | 'argv' | 'image'>,
+  { body, argv, image, network }: Pick<CreateRequest, 'body' | 'argv' | 'image' | 'network'>,
   container: Fields,
   { name: engine }: Pick<EngineIdentity, 'name'>,
 ): Mismatch | undefined {
   const askedHost = fieldsOf(body.HostConfig)
-  const host = engine === 'podman' ? inDockersWords(fieldsOf(container.HostConfig)) : fieldsOf(container.HostConfig)
+  const host =
+    engine === 'podman'
+      ? inDockersWords(fieldsOf(container.HostConfig), network && askedHost.NetworkMode)
+      : fieldsOf(container.HostConfig)
   const config = fieldsOf(container.Config)
   const compared = (field: string, asked: unknown, found: unknown): Mismatch[] =>
     isDeepStrictEqual(asked, found) ? [] : [{ field, asked, found }]
@@ -94,7 +97,7 @@ export function findMismatch(
     ...Object.entries(fieldsOf(body.Labels)).flatMap(([name, value]) =>
       compared(`Config.Labels.${name}`, value, fieldsOf(config.Labels)[name]),
     ),
-    ...networkMismatch(fieldsOf(container.NetworkSettings)),
+    ...networkMismatch(network, fieldsOf(container.NetworkSettings)),
   ]
   return mismatches.find(({ field }) => engine !== 'podman' || !UNTOLD_BY_PODMAN.has(field))
 }
@@ -106,14 +109,18 @@ const isNothing = (value: unknown): boolean =>
   value === false ||
   (typeof value === 'object' && Object.keys(value).length === 0)
 
-/** Podman tells `private` where Docker tells nothing, limits by the kernel's names, and dropped capabilities one by one. */
-function inDockersWords(host: Fields): Fields {
+/**
+ * Podman tells `private` where Docker tells nothing, limits by the kernel's names, dropped capabilities one by one, and
+ * `bridge` for any network with a name, which the list of networks then tells.
+ */
+function inDockersWords(host: Fields, namedNetwork: unknown): Fields {
   const dropsAll = textsOf(host.CapDrop).includes('SETUID') && textsOf(host.CapDrop).includes('DAC_OVERRIDE')
   return {
     ...host,
     PidMode: host.PidMode === 'private' ? '' : host.PidMode,
     UTSMode: host.UTSMode === 'private' ? '' : host.UTSMode,
     CapDrop: dropsAll ? ['ALL'] : host.CapDrop,
+    NetworkMode: host.NetworkMode === 'bridge' && namedNetwork ? namedNetwork : host.NetworkMode,
   }
 }
 
@@ -176,7 +183,8 @@ function environmentMismatch(asked: string[], found: string[]): Mismatch[] {
 /** Values are the caller's secrets. */
 const nameOf = (entry: string): string => entry.replace(/=.*$/s, '')
 
-function networkMismatch({ Networks }: Fields): Mismatch[] {
+function networkMismatch(wanted: string | undefined, { Networks }: Fields): Mismatch[] {
   const names = Object.keys(fieldsOf(Networks))
-  return names.length <= 1 ? [] : [{ field: 'NetworkSettings.Networks', asked: 1, found: names }]
+  const kept = wanted === undefined ? names.length <= 1 : isDeepStrictEqual(names, [wanted])
+  return kept ? [] : [{ field: 'NetworkSettings.Networks', asked: wanted ?? 1, found: names }]
 }

@@ -19,12 +19,16 @@ import {
   noSuchContainer,
   refusal,
 } from './fake-routes.js'
-import { type FakeImage, frame } from './fake-wire.js'
+import { type FakeImage, type FakeNetwork, frame } from './fake-wire.js'
 import { providerPrograms } from './provider-programs.js'
 
 export interface FakeEngineOptions {
   /** Default: one image named `busybox`, with its digest, a tag and an id. */
   images?: FakeImage[]
+  /** What a pull finds; nothing by default. */
+  registry?: FakeImage[]
+  /** Default: `suite-open`, which leads outside, and `suite-internal`, which does not. */
+  networks?: FakeNetwork[]
   /** Programs by their exact argv; the programs of the provider suite are there already. Another argv exits with 127. */
   programs?: { argv: string[]; program: FakeProgram }[]
   engine?: 'docker' | 'podman'
@@ -94,6 +98,8 @@ const DEFAULT_IMAGE: FakeImage = {
  */
 export async function createFakeEngine({
   images = [DEFAULT_IMAGE],
+  registry = [],
+  networks = [{ name: 'suite-open' }, { name: 'suite-internal', internal: true }],
   programs = [],
   engine = 'docker',
   version = engine === 'podman' ? '4.3.1' : '20.10.24',
@@ -112,7 +118,9 @@ export async function createFakeEngine({
     apiVersion,
     minApiVersion,
     engine,
-    images,
+    images: [...images],
+    registry,
+    networks,
     containers: new Map(),
     createWarnings,
     programFor: (argv) => table.get(JSON.stringify(argv)) ?? unknownProgram,

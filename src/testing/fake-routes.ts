@@ -1,4 +1,5 @@
 /** The fake's routes: what each does to its containers, and what it answers. */
+import { parsePinnedImage } from '../core/image.js'
 import { createFakeContainer, type FakeContainer, type FakeContainerConfig } from './fake-container.js'
 import type { FakeProgram } from './fake-program.js'
 import {
@@ -6,10 +7,12 @@ import {
   containerStats,
   containerSummary,
   type FakeImage,
+  type FakeNetwork,
   imageId,
   imageInspect,
   imageSummary,
   logBody,
+  networkInspect,
 } from './fake-wire.js'
 
 export interface FakeReply {
@@ -40,6 +43,9 @@ export interface FakeWorld {
   minApiVersion: string
   engine: 'docker' | 'podman'
   images: FakeImage[]
+  /** What a pull finds. */
+  registry: FakeImage[]
+  networks: FakeNetwork[]
   containers: Map<string, FakeContainer>
   createWarnings: string[]
   programFor(argv: string[]): FakeProgram
@@ -94,7 +100,8 @@ export const FAKE_ROUTES: Record<string, Route> = {
     )
     return { status: 200, json: (limit > 0 ? listed.slice(0, limit) : listed).map(containerSummary) }
   },
-  'GET /containers/{id}/json': withContainer((container) => ({ status: 200, json: containerInspect(container) })),
+  'GET /containers/{id}/json': (world, request) =>
+    withContainer((container) => ({ status: 200, json: containerInspect(container, world.networks) }))(world, request),
   'POST /containers/create': createContainer,
   'POST /containers/{id}/start': withContainer((container) => (container.start() ? NO_CONTENT : { status: 304 })),
   'POST /containers/{id}/stop': withContainer(async (container, { query }) =>
@@ -128,6 +135,12 @@ export const FAKE_ROUTES: Record<string, Route> = {
   'GET /images/{name}/json': ({ images }, { name }) => {
     const image = images.find((each) => [imageId(each), each.reference, ...(each.tags ?? [])].includes(name))
     return image ? { status: 200, json: imageInspect(image) } : refusal(404, `No such image: ${name}`)
+  },
+  'POST /images/create': pullImage,
+  'GET /networks/{name}': ({ networks }, { name }) => {
+    const matches = (network: FakeNetwork) => network.name === name || networkInspect(network).Id.startsWith(name)
+    const network = networks.find(matches)
+    return network ? { status: 200, json: networkInspect(network) } : refusal(404, `network ${name} not found`)
   },
 }
 
@@ -166,6 +179,31 @@ function withContainer(
   return (world, request) => {
     const container = findContainer(world, request.name)
     return container ? answer(container, request) : noSuchContainer(request.name)
+  }
+}
+
+/** A pull by digest, told in lines of JSON as it goes. */
+function pullImage({ registry, images }: FakeWorld, { query }: FakeRequest): FakeReply {
+  const { reference } = parsePinnedImage(`${query.get('fromImage')}@${query.get('tag')}`)
+  const image = registry.find((each) => parsePinnedImage(each.reference).reference === reference)
+  if (!image) return refusal(404, `manifest for ${reference} not found: manifest unknown: manifest unknown`)
+  if (!images.includes(image)) images.push(image)
+  const total = image.size ?? 1_000_000
+  const layer = (status: string, progressDetail: object = {}) => ({ status, progressDetail, id: '4d0438606c1e' })
+  const lines = [
+    { status: `Pulling from ${query.get('fromImage')}`, id: query.get('tag') },
+    layer('Pulling fs layer'),
+    layer('Downloading', { current: Math.floor(total / 2), total }),
+    layer('Downloading', { current: total, total }),
+    layer('Download complete'),
+    layer('Extracting', { current: total, total }),
+    layer('Pull complete'),
+    { status: `Digest: ${query.get('tag')}` },
+  ]
+  return {
+    status: 200,
+    bytes: Buffer.from(lines.map((line) => `${JSON.stringify(line)}\r\n`).join('')),
+    headers: { 'content-type': 'application/json' },
   }
 }
 

@@ -1,4 +1,5 @@
 /** The fake's answers in Docker's wire format, as Engine 20.10 (API 1.41) words them. */
+import { createHash } from 'node:crypto'
 import type { FakeContainer, FakeContainerConfig, LogEntry } from './fake-container.js'
 
 export interface FakeImage {
@@ -18,6 +19,12 @@ export interface FakeImage {
     Volumes?: Record<string, object>
     Labels?: Record<string, string>
   }
+}
+
+export interface FakeNetwork {
+  name: string
+  /** Whether it leads nowhere. Default: false. */
+  internal?: boolean
 }
 
 const ZERO_TIME = '0001-01-01T00:00:00Z'
@@ -55,6 +62,22 @@ export function imageInspect(image: FakeImage) {
   }
 }
 
+export function networkInspect({ name, internal = false }: FakeNetwork) {
+  return {
+    Name: name,
+    Id: createHash('sha256').update(name).digest('hex'),
+    Scope: 'local',
+    Driver: 'bridge',
+    Internal: internal,
+    Attachable: false,
+    Ingress: false,
+    ConfigOnly: false,
+    Containers: {},
+    Options: {},
+    Labels: {},
+  }
+}
+
 export function containerSummary(container: FakeContainer) {
   return {
     Id: container.id,
@@ -77,7 +100,14 @@ export function containerSummary(container: FakeContainer) {
 
 const bindsOf = ({ HostConfig }: FakeContainerConfig) => (HostConfig?.Mounts ?? []) as Record<string, unknown>[]
 
-export function containerInspect(container: FakeContainer) {
+/** As the engine lists them: under a name, also when the container was created by the id. */
+function joinedNetwork({ config }: FakeContainer, networks: FakeNetwork[]) {
+  const mode = String(config.HostConfig?.NetworkMode ?? 'default')
+  const named = networks.find((network) => networkInspect(network).Id === mode)
+  return { [named?.name ?? mode]: { NetworkID: '', IPAddress: '' } }
+}
+
+export function containerInspect(container: FakeContainer, networks: FakeNetwork[]) {
   const { config } = container
   return {
     Id: container.id,
@@ -128,7 +158,7 @@ export function containerInspect(container: FakeContainer) {
       WorkingDir: config.WorkingDir ?? '',
       Labels: config.Labels ?? {},
     },
-    NetworkSettings: { Ports: {}, Networks: {} },
+    NetworkSettings: { Ports: {}, Networks: joinedNetwork(container, networks) },
   }
 }
 

@@ -1,6 +1,7 @@
 /** The provider suite's part for `POST /containers/run`. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import type { PullProgress } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import { providerPrograms } from './provider-programs.js'
 import type { ProviderFixture } from './provider-suite.js'
@@ -11,11 +12,11 @@ const TIMEOUT_MS = 20_000
 
 /** Declares the tests; each is skipped when the fixture has no image. */
 export function testRuns(fixture: () => ProviderFixture): void {
-  const testRun = (name: string, body: (image: string) => Promise<void>) =>
+  const testRun = (name: string, body: (image: string, t: TestContext) => Promise<void>) =>
     test(name, async (t) => {
       const { image } = fixture()
       if (image === undefined) return t.skip('the fixture has no image: the provider offers no runs')
-      await body(image)
+      await body(image, t)
     })
 
   async function run(image: string, program: keyof typeof providerPrograms, over: Partial<RunSpec> = {}) {
@@ -117,6 +118,41 @@ export function testRuns(fixture: () => ProviderFixture): void {
 
   testRun('an image that is not there is not run', async () => {
     await rejection(run(`skillgate-absent@sha256:${'0'.repeat(64)}`, 'nothing'))
+  })
+
+  testRun('an image that is not there is pulled when the spec says so, and only then', async (_image, t) => {
+    const { pullable, provider } = fixture()
+    if (pullable === undefined) return t.skip('the fixture has no image to pull')
+    await rejection(run(pullable, 'nothing'))
+    await rejection(run(pullable, 'nothing', { pull: 'never' }))
+    const told: PullProgress[] = []
+    const spec = specOf(pullable, 'bothStreams', { pull: 'if-missing', pull_timeout_ms: 60_000 })
+    const onProgress = (progress: PullProgress) => told.push(progress)
+    const answer = (await provider.request('POST', '/containers/run', spec, { onProgress })) as { run: RunOutcome }
+    assert.deepEqual([answer.run.stdout, answer.run.exit_code], ['out\n', 3])
+    assert.ok(told.length >= 2, 'the host is told of the beginning and the end')
+    for (const { stage, image, status } of told)
+      assert.deepEqual([stage, image, typeof status], ['pull', pullable, 'string'])
+    told.length = 0
+    await provider.request('POST', '/containers/run', spec, { onProgress })
+    assert.deepEqual(told, [], 'what is there is not pulled')
+  })
+
+  testRun('a named network is used when it is internal, and refused when it is not', async (image, t) => {
+    const { networks } = fixture()
+    if (networks === undefined) return t.skip('the fixture has no networks')
+    const { posture, exit_code } = await run(image, 'nothing', { network: { internal: networks.internal } })
+    assert.equal(exit_code, 0)
+    assert.equal((posture.network as { internal?: unknown }).internal, networks.internal)
+    await rejection(run(image, 'nothing', { network: { internal: networks.open } }))
+    await rejection(run(image, 'nothing', { network: { internal: 'no-such-network' } }))
+  })
+
+  testRun('the host’s own places are not mounted, whatever the spec says', async (image) => {
+    for (const source of ['/', '/etc', '/proc/1', '/var/run/docker.sock', '/var', '/root/.ssh']) {
+      const mounts = [{ source, target: '/in', read_only: true, root: source }]
+      await rejection(run(image, 'nothing', { mounts }))
+    }
   })
 
   testRun('a spec with a field that does not exist is refused', async (image) => {

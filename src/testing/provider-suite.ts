@@ -20,6 +20,10 @@ export interface ProviderFixture {
   }
   /** Pinned, with /bin/sh and the small commands, no entrypoint. Absent: `POST /containers/run` is not offered. */
   image?: string
+  /** Such an image that the engine does not have and can pull, by digest. Absent: pulls are not tested. */
+  pullable?: string
+  /** Networks of the engine, one internal and one not. Absent: named networks are not tested. */
+  networks?: { internal: string; open: string }
   /** Removes the containers and closes the provider. */
   close(): Promise<void>
 }

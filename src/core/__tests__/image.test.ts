@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isFailure } from '../failure.js'
-import { parsePinnedImage } from '../image.js'
+import { originOf, parsePinnedImage, parseRegistry, parseRepository } from '../image.js'
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`
 
@@ -88,4 +88,83 @@ describe('parsePinnedImage [S14]', () => {
       )
     })
   }
+})
+
+describe('repositories and registries, by which a policy allows images [S14]', () => {
+  const REPOSITORIES = [
+    ['alpine', 'alpine'],
+    ['docker.io/library/alpine', 'alpine'],
+    ['index.docker.io/alpine', 'alpine'],
+    ['me/tool', 'me/tool'],
+    ['GHCR.io/acme/tool', 'ghcr.io/acme/tool'],
+    ['localhost:5000/a', 'localhost:5000/a'],
+  ] as const
+  for (const [given, normal] of REPOSITORIES) {
+    it(`${given} is ${normal}, as in a reference`, () => {
+      assert.equal(parseRepository(given), normal)
+      assert.equal(originOf(`${given}@${DIGEST}`)?.repository, normal)
+    })
+  }
+
+  const NONE = [
+    '',
+    'a:1',
+    'ghcr.io/a:1',
+    `a@${DIGEST}`,
+    'A',
+    '../a',
+    'a/',
+    'a b',
+    'a*',
+    'ghcr.io/',
+    'a'.repeat(256),
+    7,
+    null,
+  ]
+  for (const value of NONE) {
+    it(`${JSON.stringify(value)?.slice(0, 40)} is no repository`, () => {
+      assert.throws(
+        () => parseRepository(value),
+        (error) => isFailure(error) && error.code === 'INVALID_INPUT',
+      )
+    })
+  }
+
+  const REGISTRIES = [
+    ['docker.io', 'docker.io'],
+    ['index.docker.io', 'docker.io'],
+    ['GHCR.IO', 'ghcr.io'],
+    ['127.0.0.1:5000', '127.0.0.1:5000'],
+    ['localhost', 'localhost'],
+    ['[::1]:5000', '[::1]:5000'],
+  ] as const
+  for (const [given, normal] of REGISTRIES) {
+    it(`${given} is ${normal}, as in a reference`, () => {
+      assert.equal(parseRegistry(given), normal)
+      assert.equal(originOf(`${given}/a@${DIGEST}`)?.registry, normal)
+    })
+  }
+
+  for (const value of [
+    '',
+    'ghcr',
+    'a/b',
+    'ghcr.io/',
+    'https://ghcr.io',
+    '*.io',
+    '.',
+    'a..b',
+    'ghcr.io:x',
+    'ghcr.io\n',
+    7,
+  ]) {
+    it(`${JSON.stringify(value)} is no registry`, () => {
+      assert.throws(
+        () => parseRegistry(value),
+        (error) => isFailure(error) && error.code === 'INVALID_INPUT',
+      )
+    })
+  }
+
+  it('an image id comes from nowhere', () => assert.equal(originOf(DIGEST), undefined))
 })

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { createRedactor } from '../../redaction/index.js'
 import { race } from '../deadline.js'
 import { Failure } from '../failure.js'
+import type { RequestOptions } from '../provider.js'
 import { type ActionDefinition, action, defineSkill, requestWithTimeout, type SkillContext } from '../skill.js'
 import type { Stop } from '../stop.js'
 import { held, recordingClient, settle } from './fixture.js'
@@ -201,21 +202,20 @@ describe('the context', () => {
     assert.equal(result, '[REDACTED]')
   })
 
-  it('what the program prints reaches the host as it comes', async () => {
+  it('how far a pull is and what the program prints reach the host as they come', async () => {
     const seen: string[] = []
     const providerClient = {
-      request: async (
-        _method: string,
-        _path: string,
-        _body: unknown,
-        options?: { onOutput?: (stream: 'stdout', text: string) => void },
-      ) => options?.onOutput?.('stdout', 'line'),
+      request: async (_method: string, _path: string, _body: unknown, options?: RequestOptions) => {
+        options?.onProgress?.({ stage: 'pull', image: 'x', status: 'Pulling' })
+        options?.onOutput?.('stdout', 'line')
+      },
     }
     const onOutput = (stream: string, text: string) => seen.push(`${stream} ${text}`)
     await execute(async (_input, { request }) => ({ text: '', data: { answer: await request('GET', '/') } }), {
       providerClient,
       onOutput,
+      onProgress: ({ stage, status }) => seen.push(`${stage} ${status}`),
     })
-    assert.deepEqual(seen, ['stdout line'])
+    assert.deepEqual(seen, ['pull Pulling', 'stdout line'])
   })
 })

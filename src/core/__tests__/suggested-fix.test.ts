@@ -11,7 +11,8 @@ const tools: ReadonlyMap<string, Tool> = new Map([...dockerRun.tools, ...dockerA
 const RUN = tools.get('docker.run') as Tool
 const image = fc.constantFrom('a', 'b', 'ghcr.io/c/d').map((name) => `${name}@sha256:${'0'.repeat(64)}`)
 const words = fc.array(fc.constantFrom('', 'x', '--flag', 'a b', 'é'), { maxLength: 3 })
-const path = fc.constantFrom('/', '/data', '/data/in', '/data/./in', '/database', '/data//in', '/srv/')
+const path = fc.constantFrom('/data', '/data/in', '/data/./in', '/data/in/deep', '/database', '/data//in', '/srv/')
+const network = fc.constantFrom('own', 'other')
 const envName = fc.constantFrom('A', 'B', 'LD_PRELOAD', 'http_proxy', 'NODE_OPTIONS', 'PATH')
 
 const params = fc.record(
@@ -23,10 +24,10 @@ const params = fc.record(
       envName,
       fc.string({ maxLength: 5 }).filter((text) => !text.includes('\0')),
     ),
-    network: fc.boolean(),
-    mounts: fc.array(fc.record({ source: path, target: fc.constant('/in'), read_only: fc.boolean() }), {
-      maxLength: 3,
-    }),
+    network: fc.oneof(fc.boolean(), network),
+    mounts: fc
+      .array(fc.record({ source: path, read_only: fc.boolean() }), { maxLength: 3 })
+      .map((mounts) => mounts.map((mount, index) => ({ ...mount, target: `/in${index}` }))),
     memory_mb: fc.integer({ min: 6, max: 4096 }),
     cpus: fc.constantFrom(0.1, 0.5, 1, 2.5, 16),
     timeout_ms: fc.integer({ min: 100, max: 600_000 }),
@@ -39,11 +40,16 @@ const wide = {
   images: ['a', 'b', 'ghcr.io/c/d'].map((name) => `${name}@sha256:${'0'.repeat(64)}`),
   network_allowed: true,
   mounts_allowed: true,
-  mount_roots: ['/'],
+  mount_roots: ['/data', '/database', '/srv'],
+  networks: ['own', 'other'],
 }
 const narrow = fc.record(
   {
     images: fc.array(image, { maxLength: 3 }),
+    repositories: fc.array(fc.constantFrom('a', 'docker.io/library/b', 'ghcr.io/c', 'ghcr.io/c/d'), { maxLength: 2 }),
+    registries: fc.array(fc.constantFrom('docker.io', 'GHCR.IO', 'quay.io'), { maxLength: 2 }),
+    networks: fc.array(network, { maxLength: 2 }),
+    pull: fc.constantFrom('never', 'if-missing'),
     network_allowed: fc.boolean(),
     mounts_allowed: fc.boolean(),
     mount_roots: fc.array(path, { maxLength: 3 }),

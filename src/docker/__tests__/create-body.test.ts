@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFailure } from '../../core/failure.js'
-import type { RunSpec } from '../../core/run-spec.js'
+import { parseRunSpec, type RunSpec } from '../../core/run-spec.js'
 import { createBody } from '../create-body.js'
 import type { EngineIdentity } from '../engine.js'
 import type { ResolvedImage } from '../run-image.js'
-import { parseRunSpec } from '../run-request.js'
 
 const docker: EngineIdentity = { name: 'docker', version: '20.10.24', apiVersion: '1.41', os: 'linux', arch: 'amd64' }
 const mounts: RunSpec['mounts'] = [{ source: '/host', target: '/in', read_only: true }]
@@ -21,7 +20,7 @@ const image: ResolvedImage = {
   volumes: [],
 }
 const spec: RunSpec = {
-  image: 'unused',
+  image: `sha256:${'1'.repeat(64)}`,
   cmd: ['true'],
   env: {},
   timeout_ms: 1000,
@@ -149,6 +148,17 @@ test('an open network is the engine’s default bridge', () => {
   assert.deepEqual([body.NetworkDisabled, host.NetworkMode], [false, 'bridge'])
 })
 
+test('an internal network is the one whose id was looked up', () => {
+  const network = { internal: 'own' }
+  const { body, posture } = createBody(
+    { ...spec, network },
+    { image, identity: docker, labels: {}, networkId: 'a'.repeat(64) },
+  )
+  const { NetworkMode } = body.HostConfig as { NetworkMode: string }
+  assert.deepEqual([body.NetworkDisabled, NetworkMode], [false, 'a'.repeat(64)])
+  assert.deepEqual(posture.network, { internal: 'own', id: 'a'.repeat(64) })
+})
+
 test('on Podman nothing is read from its service’s environment, and what it adds writable is confined', () => {
   const { body, host } = build({}, {}, podman)
   assert.deepEqual(body.Env, ['LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'NVIDIA_VISIBLE_DEVICES=void'])
@@ -171,25 +181,30 @@ for (const [name, over, engine, control] of [
 for (const [field, over] of [
   ['privileged', { privileged: true }],
   ['image', { image: undefined }],
+  ['image', { image: 'a:1' }],
+  ['image', { image: 7 }],
+  ['pull', { pull: 'always' }],
+  ['pull_timeout_ms', { pull: 'if-missing', pull_timeout_ms: 0 }],
+  ['stdin', { stdin: 'x'.repeat(1024 * 1024 + 1) }],
   ['cmd', { cmd: 'true' }],
-  ['cmd', { cmd: ['a\0b'] }],
-  ['env', { env: { 'A=B': 'c' } }],
-  ['env', { env: { A: 1 } }],
+  ['cmd[0]', { cmd: ['a\0b'] }],
+  ['env.A=B', { env: { 'A=B': 'c' } }],
+  ['env.A', { env: { A: 1 } }],
   ['workdir', { workdir: 'relative' }],
   ['workdir', { workdir: '/a/../b' }],
   ['timeout_ms', { timeout_ms: 0 }],
-  ['memory_mb', { memory_mb: Number.NaN }],
+  ['body.memory_mb', { memory_mb: Number.NaN }],
   ['memory_mb', { memory_mb: 5 }],
   ['cpus', { cpus: 0 }],
   ['pids', { pids: -1 }],
   ['network', { network: 'host' }],
   ['mounts', { mounts: {} }],
-  ['mounts.0.source', { mounts: [{ source: 'x', target: '/y', read_only: true }] }],
-  ['mounts.0.read_only', { mounts: [{ source: '/x', target: '/y' }] }],
-  ['mounts.0.propagation', { mounts: [{ source: '/x', target: '/y', read_only: true, propagation: 'shared' }] }],
+  ['mounts[0].source', { mounts: [{ source: 'x', target: '/y', read_only: true }] }],
+  ['mounts[0].read_only', { mounts: [{ source: '/x', target: '/y' }] }],
+  ['mounts[0].propagation', { mounts: [{ source: '/x', target: '/y', read_only: true, propagation: 'shared' }] }],
   ['output.keep_bytes', { output: { limit_bytes: 1 } }],
 ] as const) {
-  test(`a spec with ${JSON.stringify(over)} is refused, naming ${field}`, () => {
+  test(`a spec with ${JSON.stringify(over).slice(0, 80)} is refused, naming ${field}`, () => {
     assert.throws(
       () => parseRunSpec({ ...spec, ...over }),
       (error) => isFailure(error) && error.code === 'INVALID_INPUT' && error.details?.field === field,

@@ -11,14 +11,19 @@ export interface EngineUnderTest {
   /** `unix:///…` */
   host: string
   image: string
+  /** Where the engine can push to and pull from. Absent: there is nothing to pull. */
+  registry?: string | undefined
+  /** What the fake has without being asked. */
+  given?: Pick<ProviderFixture, 'pullable' | 'networks'>
   close?: () => Promise<void>
 }
 
-export async function openFixture({ host, image, close }: EngineUnderTest): Promise<ProviderFixture> {
+export async function openFixture({ host, image, registry, given, close }: EngineUnderTest): Promise<ProviderFixture> {
   const socketPath = host.replace('unix://', '')
   const provider = createDockerProvider({ host, env: {}, timeoutMs: 60_000 })
   const suffix = randomUUID().slice(0, 8)
   const made: string[] = []
+  const undo: (() => Promise<unknown>)[] = []
 
   async function create(role: string, cmd: string[], tty: boolean): Promise<string> {
     const name = `suite-${role}-${suffix}`
@@ -35,8 +40,19 @@ export async function openFixture({ host, image, close }: EngineUnderTest): Prom
     return name
   }
 
+  /** One network that leads nowhere and one that leads outside. */
+  async function createNetworks(): Promise<NonNullable<ProviderFixture['networks']>> {
+    const networks = { internal: `suite-internal-${suffix}`, open: `suite-open-${suffix}` }
+    for (const [role, Name] of Object.entries(networks)) {
+      await engineCall(socketPath, 'POST', '/v1.41/networks/create', { Name, Internal: role === 'internal' })
+      undo.push(() => engineCall(socketPath, 'DELETE', `/v1.41/networks/${Name}`))
+    }
+    return networks
+  }
+
   async function remove(): Promise<void> {
     for (const name of made) await engineCall(socketPath, 'DELETE', `/v1.41/containers/${name}?force=1&v=1`)
+    for (const step of undo.reverse()) await step()
     await provider.close()
     await close?.()
   }
@@ -49,7 +65,13 @@ export async function openFixture({ host, image, close }: EngineUnderTest): Prom
       await engineCall(socketPath, 'POST', `/v1.41/containers/${name}/start`)
       await untilLogged(provider, name)
     }
-    return { provider, image, containers: { running, stopped, terminal }, close: remove }
+    const containers = { running, stopped, terminal }
+    if (given) return { provider, image, containers, ...given, close: remove }
+    const networks = await createNetworks()
+    if (registry === undefined) return { provider, image, containers, networks, close: remove }
+    const pullable = await pushImage({ socketPath, image, repository: `${registry}/skillgate/pulled-${suffix}` })
+    undo.push(() => engineCall(socketPath, 'DELETE', `/v1.41/images/${pullable}?force=1`))
+    return { provider, image, containers, networks, pullable, close: remove }
   } catch (error) {
     await remove()
     throw error
@@ -66,9 +88,52 @@ async function untilLogged(provider: ProviderFixture['provider'], name: string):
 }
 
 /** One request over the engine's own API; resolves with its JSON. */
-export function engineCall(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+export async function engineCall(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  const text = await call(socketPath, method, path, body)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+export interface PushOptions {
+  socketPath: string
+  image: string
+  repository: string
+  /** In the words of a Dockerfile, such as `LABEL a=b`. */
+  changes?: string
+}
+
+/** Makes another image of `image`, pushes it to the registry and removes it from the engine. Resolves with its reference. */
+export async function pushImage({
+  socketPath,
+  image,
+  repository,
+  changes = 'LABEL suite=1',
+}: PushOptions): Promise<string> {
+  const created = await engineCall(socketPath, 'POST', '/v1.41/containers/create', { Image: image, Cmd: ['x'] })
+  const { Id } = created as { Id: string }
+  const query = new URLSearchParams({ container: Id, repo: repository, tag: 'suite', comment: repository, changes })
+  await engineCall(socketPath, 'POST', `/v1.41/commit?${query}`, {})
+  await engineCall(socketPath, 'DELETE', `/v1.41/containers/${Id}?force=1`)
+  const pushed = await call(socketPath, 'POST', `/v1.41/images/${repository}/push?tag=suite`)
+  assert.ok(!pushed.includes('"error"'), pushed)
+  // Podman notes only the digest of its local copy at the push: what the registry holds it learns by pulling.
+  await engineCall(socketPath, 'DELETE', `/v1.41/images/${repository}:suite?force=1`)
+  await call(socketPath, 'POST', `/v1.41/images/create?fromImage=${repository}&tag=suite`)
+  const pulled = await engineCall(socketPath, 'GET', `/v1.41/images/${repository}:suite/json`)
+  const { RepoDigests } = pulled as { RepoDigests: string[] }
+  const reference = RepoDigests.find((name) => name.startsWith(`${repository}@`))
+  assert.ok(reference, `the engine knows the digest of what it pushed: ${RepoDigests}`)
+  await engineCall(socketPath, 'DELETE', `/v1.41/images/${repository}:suite?force=1`)
+  return reference
+}
+
+/** The same, for answers that are no JSON. */
+function call(socketPath: string, method: string, path: string, body?: unknown): Promise<string> {
   return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    // A push wants credentials, be they empty.
+    const headers = {
+      'x-registry-auth': Buffer.from('{}').toString('base64'),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    }
     const sent = httpRequest({ socketPath, method, path, headers, agent: false }, (answer) => {
       let text = ''
       answer.setEncoding('utf8')
@@ -76,7 +141,7 @@ export function engineCall(socketPath: string, method: string, path: string, bod
         text += chunk
       })
       answer.on('end', () => {
-        if ((answer.statusCode ?? 500) < 400) resolve(text === '' ? undefined : JSON.parse(text))
+        if ((answer.statusCode ?? 500) < 400) resolve(text)
         else reject(new Error(`${method} ${path}: ${answer.statusCode} ${text}`))
       })
     })

@@ -74,12 +74,18 @@ for (const [method, path, code] of [
   })
 }
 
-test('the engine is never asked for archive, exec, commit, build, export, or to pull', () => {
-  const paths = Object.values(ENGINE_ROUTES).map(([, template]) => template)
-  for (const path of paths) assert.doesNotMatch(path, /archive|exec|commit|build|export|images\/create/)
+test('the engine is never asked for archive, exec, commit, build, export, or to make networks and volumes', () => {
+  for (const [method, path] of Object.values(ENGINE_ROUTES)) {
+    assert.doesNotMatch(path, /archive|exec|commit|build|export|load|push|volumes/)
+    if (path.startsWith('/networks')) assert.equal(method, 'GET')
+  }
 })
 
 for (const values of [{ id: '..' }, { id: 'a/b' }, { id: '' }, { id: 'a?b' }, {}]) {
+  test(`a network's path is not built from ${JSON.stringify(values)}`, () => {
+    assert.throws(() => engineTarget('networkInspect', '1.41', values), isFailure)
+  })
+
   test(`a container path is not built from ${JSON.stringify(values)}`, () => {
     assert.throws(() => engineTarget('containerInspect', '1.41', values), isFailure)
   })
