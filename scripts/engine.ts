@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { REGISTRY } from './engine/image-push.js'
 import { ensurePackages } from './engine/packages.js'
 import {
   type EngineKind,
@@ -27,7 +28,7 @@ const USAGE = 'usage: tsx scripts/engine.ts up|down|env|status [--dir DIR] [--on
 /** The environment by which the live tests find an engine. */
 export function engineEnvironment(kind: EngineKind, { host, image }: { host: string; image: string }) {
   return kind === 'docker'
-    ? { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image }
+    ? { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image, SKILLGATE_TEST_REGISTRY: REGISTRY }
     : { SKILLGATE_TEST_PODMAN: host, SKILLGATE_TEST_PODMAN_IMAGE: image }
 }
 

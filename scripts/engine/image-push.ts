@@ -1,10 +1,14 @@
-/** Gives an engine the test image as if pulled: pushed to a registry inside the engine's cell, it has a real digest. */
+/**
+ * Gives an engine the test image as if pulled: pushed to a registry inside the engine's cell, it has a real digest. The
+ * registry stays, for tests that pull, and ends with the cell.
+ */
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { localImageArchive } from './busybox-image.js'
-import { type CellState, childrenOf, signal } from './cell.js'
+import { type CellState, childrenOf } from './cell.js'
 import { askEngine } from './engine-call.js'
+import { until } from './until.js'
 
 // The cell has a network of its own, so this port is free whatever else runs on the machine.
 export const REGISTRY = '127.0.0.1:5000'
@@ -13,27 +17,21 @@ const REPOSITORY = `${REGISTRY}/skillgate/busybox`
 /** Loads the image into the cell's engine and answers its reference by digest. */
 export async function pushImage(dir: string, cell: CellState): Promise<string> {
   const { host } = cell
-  const registry = await startRegistry(dir, cell)
-  try {
-    const headers = { 'content-type': 'application/x-tar' }
-    await askEngine(host, 'POST', '/images/load', { headers, body: localImageArchive(`${REPOSITORY}:latest`) })
-    const credentials = { 'x-registry-auth': Buffer.from('{}').toString('base64') }
-    await askEngine(host, 'POST', `/images/${REPOSITORY}/push?tag=latest`, { headers: credentials })
-    // Podman notes only the digest of its local copy at the push: what the registry holds it learns by pulling.
-    await askEngine(host, 'DELETE', `/images/${REPOSITORY}:latest?force=1`)
-    await askEngine(host, 'POST', `/images/create?fromImage=${REPOSITORY}&tag=latest`)
-    const image: { RepoDigests: string[] } = JSON.parse(
-      await askEngine(host, 'GET', `/images/${REPOSITORY}:latest/json`),
-    )
-    const reference = image.RepoDigests.find((name) => name.startsWith(`${REPOSITORY}@sha256:`))
-    if (!reference) throw new Error(`the engine knows no digest of ${REPOSITORY}: ${JSON.stringify(image.RepoDigests)}`)
-    return reference
-  } finally {
-    await registry.stop()
-  }
+  await startRegistry(dir, cell)
+  const headers = { 'content-type': 'application/x-tar' }
+  await askEngine(host, 'POST', '/images/load', { headers, body: localImageArchive(`${REPOSITORY}:latest`) })
+  const credentials = { 'x-registry-auth': Buffer.from('{}').toString('base64') }
+  await askEngine(host, 'POST', `/images/${REPOSITORY}/push?tag=latest`, { headers: credentials })
+  // Podman notes only the digest of its local copy at the push: what the registry holds it learns by pulling.
+  await askEngine(host, 'DELETE', `/images/${REPOSITORY}:latest?force=1`)
+  await askEngine(host, 'POST', `/images/create?fromImage=${REPOSITORY}&tag=latest`)
+  const image: { RepoDigests: string[] } = JSON.parse(await askEngine(host, 'GET', `/images/${REPOSITORY}:latest/json`))
+  const reference = image.RepoDigests.find((name) => name.startsWith(`${REPOSITORY}@sha256:`))
+  if (!reference) throw new Error(`the engine knows no digest of ${REPOSITORY}: ${JSON.stringify(image.RepoDigests)}`)
+  return reference
 }
 
-async function startRegistry(dir: string, cell: CellState): Promise<{ stop(): Promise<void> }> {
+async function startRegistry(dir: string, cell: CellState): Promise<void> {
   const data = join(dir, 'registry')
   mkdirSync(data, { recursive: true })
   const config = join(dir, 'registry.json')
@@ -47,23 +45,20 @@ async function startRegistry(dir: string, cell: CellState): Promise<{ stop(): Pr
   const [inner] = childrenOf(cell.pid)
   if (inner === undefined) throw new Error('the engine ended before its image was loaded')
   const command = ['--target', String(inner), '--net', '--mount', '--pid', 'docker-registry', 'serve', config]
-  const child = spawn('nsenter', command, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  let log = ''
-  await new Promise<void>((resolve, reject) => {
-    const read = (chunk: Buffer) => {
-      log = (log + chunk).slice(-4_000)
-      if (log.includes('listening on')) resolve()
-    }
-    child.stdout.on('data', read)
-    child.stderr.on('data', read)
-    child.once('error', reject)
-    child.once('close', (code) => reject(new Error(`docker-registry ended with ${code}: ${log}`)))
+  const logFile = join(dir, 'registry.log')
+  const log = openSync(logFile, 'w')
+  const child = spawn('nsenter', command, { detached: true, stdio: ['ignore', log, log] })
+  closeSync(log)
+  child.unref()
+  let ended = false
+  child.once('error', () => {
+    ended = true
   })
-  return {
-    async stop() {
-      for (const pid of childrenOf(child.pid ?? 0)) signal(pid, 'SIGTERM')
-      await exited
-    },
+  child.once('close', () => {
+    ended = true
+  })
+  const listens = () => readFileSync(logFile, 'utf8').includes('listening on')
+  if (!(await until(() => ended || listens(), 30_000)) || ended) {
+    throw new Error(`docker-registry did not start: ${readFileSync(logFile, 'utf8').slice(-4_000)}`)
   }
 }
