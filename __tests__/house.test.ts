@@ -276,6 +276,7 @@ describe('the skills and their documents', () => {
 
 interface Field {
   type: string
+  anyOf?: Field[]
   default?: unknown
   description?: string
   minimum?: number
@@ -283,7 +284,8 @@ interface Field {
   items?: { type: string }
 }
 
-const typeName = ({ type, items }: Field): string => (type === 'array' ? `${items?.type}[]` : type)
+const typeName = ({ type, items, anyOf }: Field): string =>
+  anyOf?.map(typeName).join(' or ') ?? (type === 'array' ? `${items?.type}[]` : type)
 
 describe('claims', () => {
   const claimed = [...read('docs/security.md').matchAll(/^- \*\*(S\d+)\*\*/gm)].map(([, id]) => id as string)

@@ -46,7 +46,7 @@ export interface RunMount {
 }
 
 export const PULL_TIMEOUT_MS = 300_000
-export const MAX_STDIN_BYTES = 1024 * 1024
+const MAX_STDIN_BYTES = 1024 * 1024
 const NO_NUL = /^[^\0]*$/
 /** Modes of the engine's own, and what a model may send for a boolean. */
 const RESERVED_NETWORK = /^(?:none|host|bridge|default|nat|private|slirp4netns|pasta|true|false)$/i

@@ -40,7 +40,7 @@ before(async () => {
     symlinkSync(target, at('root', name))
   symlinkSync('root', at('linked-root'))
   symlinkSync('/etc', at('linked-etc'))
-  execFileSync('mkfifo', [at('root/fifo')])
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$1"', 'sh', at('root/fifo')])
   await new Promise<void>((resolve) => server.listen(at('root/engine'), resolve))
 })
 
@@ -67,7 +67,7 @@ for (const [source, root, real] of [
   ['root/in/deep', 'root', 'root/below/deep'],
   ['linked-root/below', 'linked-root', 'root/below'],
 ] as const) {
-  test(`${source} of ${root ?? 'itself'} is mounted as ${real}`, async () => {
+  test(`${source} of ${root ?? 'itself'} is mounted as ${real} [S24]`, async () => {
     const [resolved] = await resolveMounts([mount(`${dir}/${source}`, root && at(root))], local)
     assert.deepEqual(resolved, { source: at(real), target: '/in', read_only: true })
   })
@@ -90,7 +90,7 @@ for (const [source, root, code, message] of [
   ['root/absent', 'root', 'INVALID_INPUT', /not there/],
   ['root/file/x', 'root', 'INVALID_INPUT', /not there/],
 ] as const) {
-  test(`${source} of ${root ?? 'itself'} is ${code}`, async () => {
+  test(`${source} of ${root ?? 'itself'} is ${code} [S24]`, async () => {
     const error = await rejection(resolveMounts([mount(at(source), root && at(root))], local))
     assert.ok(isFailure(error), String(error))
     assert.deepEqual([error.code, error.details], [code, { field: 'mounts[0].source' }])
@@ -204,7 +204,7 @@ test('targets side by side, also below /tmp, are fine', () => {
   assert.equal(parseRunSpec(spec(mounts)).mounts.length, 3)
 })
 
-test('a mount that is refused for where it leads reaches no engine', async (t) => {
+test('a mount that is refused for where it leads reaches no engine [S24]', async (t) => {
   const fake = await createFakeEngine()
   const provider = createDockerProvider({ host: fake.host })
   t.after(async () => {

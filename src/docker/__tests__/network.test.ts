@@ -33,7 +33,7 @@ async function open(t: TestContext) {
   return { fake, run, asked }
 }
 
-test('an internal network is joined by its full id, and the posture names both', async (t) => {
+test('an internal network is joined by its full id, and the posture names both [S25]', async (t) => {
   const { fake, run, asked } = await open(t)
   const { run: outcome } = await run({ internal: 'suite-internal' })
   const created = fake.requests.find(({ route }) => route === 'POST /containers/create')?.body
@@ -45,7 +45,7 @@ test('an internal network is joined by its full id, and the posture names both',
 })
 
 for (const found of [{}, { 'suite-open': {} }, { 'suite-internal': {}, 'suite-open': {} }]) {
-  test(`a container that joined ${Object.keys(found).join(' and ') || 'none'} instead is never started [S15]`, async (t) => {
+  test(`a container that joined ${Object.keys(found).join(' and ') || 'none'} instead is never started [S15] [S25]`, async (t) => {
     const { fake, run, asked } = await open(t)
     const alter = (json: unknown) => Object.assign(json as object, { NetworkSettings: { Networks: found } })
     fake.fault('GET /containers/{id}/json', { alter })
@@ -75,7 +75,7 @@ for (const [name, fault, code] of [
   ['is a list', { reply: { status: 200, body: '[]' } }, 'INVALID_INPUT'],
   ['the engine cannot tell of', { reply: { status: 500 } }, 'UPSTREAM_ERROR'],
 ] as const) {
-  test(`a network that ${name} is ${code}, and nothing is created`, async (t) => {
+  test(`a network that ${name} is ${code}, and nothing is created [S25]`, async (t) => {
     const { fake, run, asked } = await open(t)
     fake.fault(NETWORK, fault)
     const error = await rejection(run({ internal: 'wanted' }))

@@ -219,6 +219,30 @@ for (const [how, onProgress] of [
   })
 }
 
+test('a policy decides about pulls, and the host that posted the message is told of one', async (t) => {
+  const { fake, asked } = await open(t)
+  const providerClient = createDockerProvider({ host: fake.host })
+  const gate = createGate({ skills: [dockerRun], store: createMemoryStore(), providerClient })
+  t.after(async () => {
+    await gate.close()
+    await providerClient.close()
+  })
+  const told: string[] = []
+  const post = async (constraints: object) => {
+    const session = await gate.createSession()
+    await session.setPolicy({ overrides: [{ tool: 'docker.run', allow: true, constraints }] })
+    const intents = [{ tool: 'docker.run', params: { image: IMAGE, cmd: providerPrograms.nothing.cmd } }]
+    const onProgress = ({ status }: PullProgress) => void told.push(status)
+    const run = await session.post({ role: 'assistant', content: 'run it', intents }, { onProgress })
+    return run.done()
+  }
+  const refused = await post({ registries: ['registry.example:5000'] })
+  assert.deepEqual([refused.status, refused.reason?.code, asked(PULL)], ['failed', 'IMAGE_NOT_FOUND', 0])
+  const run = await post({ repositories: ['registry.example:5000/acme/tool'], pull: 'if-missing' })
+  assert.equal(run.status, 'completed')
+  assert.deepEqual([told[0], told.at(-1)], ['Pulling', 'Pulled'])
+})
+
 for (const label of [
   'skillgate.run',
   'com.docker.compose.project',
