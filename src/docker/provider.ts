@@ -1,7 +1,7 @@
 /** The Docker provider: L1 requests in, engine calls out, and nothing that is not in the table. */
-import { Failure } from '../core/failure.js'
+import { availableParallelism } from 'node:os'
+import { describe, Failure } from '../core/failure.js'
 import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
-import type { RunSpec } from '../core/run-spec.js'
 import { type StopSignal, stopSignalOf } from '../core/stop.js'
 import { createCaller, type EngineCall } from './call.js'
 import { type EndpointOptions, parseEndpoint } from './connect.js'
@@ -9,12 +9,13 @@ import { containerDetails, containerRows } from './containers.js'
 import { type Bounded, type Bounds, bounded } from './deadline.js'
 import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
-import { createKeeper, RUN_SLACK_MS } from './keeper.js'
+import { createKeeper } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
-import { runProgram } from './run.js'
+import { type RunAnswer, runProgram } from './run.js'
 import { parseRunSpec } from './run-request.js'
 import { createSeccompFiles } from './seccomp-file.js'
+import { createSlots } from './slots.js'
 import { createStatsReader } from './stats-reader.js'
 import type { Sweep } from './sweep.js'
 import { malformedAnswer } from './upstream.js'
@@ -23,6 +24,11 @@ import { fieldsOf, textOf } from './wire.js'
 export interface DockerProviderOptions extends EndpointOptions {
   /** Milliseconds for a request that brings no `timeoutMs` of its own. */
   timeoutMs?: number
+  /**
+   * Runs that go on at once; others wait in the order of their coming, each as long as its request may take. The time
+   * of a program and of its request begins with its turn. An integer from 1; default: two for each core.
+   */
+  maxConcurrentRuns?: number
   logger?: Logger
   /** Told of every finished call to the engine, for measuring. */
   onCall?: (call: EngineCall) => void
@@ -51,14 +57,11 @@ export interface DockerProvider extends ProviderClient, AsyncDisposable {
   close(): Promise<void>
 }
 
-interface Context {
-  signal: StopSignal
-  body: unknown
-  onOutput: RequestOptions['onOutput']
-  runId: string | undefined
-}
+type ReadRoute = Exclude<L1Route, 'POST /containers/run'>
+type Answers = { [R in ReadRoute]: (request: L1Request<R>, signal: StopSignal) => Promise<unknown> }
 
-type Answers = { [R in L1Route]: (request: L1Request<R>, context: Context) => Promise<unknown> }
+/** What a request to run something gets beyond the program's own time: to create, kill and remove its container. */
+const ENDING_MS = 10_000
 
 /**
  * A provider for a Docker Engine (API 1.41 and up) or Podman's Docker-compatible socket.
@@ -86,6 +89,7 @@ export function createDockerProvider({
   tls,
   env = process.env,
   timeoutMs: defaultTimeoutMs = 30_000,
+  maxConcurrentRuns = availableParallelism() * 2,
   logger,
   onCall,
   now = () => new Date(),
@@ -94,6 +98,7 @@ export function createDockerProvider({
   hideRuns = false,
 }: DockerProviderOptions = {}): DockerProvider {
   const endpoint = parseEndpoint({ host, tls, env })
+  const slots = createSlots(parseMaxRuns(maxConcurrentRuns))
   const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
   const engine = createEngine(caller, endpoint.address)
   const keeper = createKeeper({ engine, signingKey, logger, now })
@@ -101,7 +106,7 @@ export function createDockerProvider({
   let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
-  const active = new Set<Bounded<unknown>>()
+  const active = new Set<Pick<Bounded<unknown>, 'abort' | 'ended'>>()
   let closed: Promise<void> | undefined
 
   async function inspect(id: string, signal: StopSignal): Promise<Record<string, unknown>> {
@@ -111,49 +116,44 @@ export function createDockerProvider({
   }
 
   const answers: Answers = {
-    async 'GET /containers'({ query: { all, limit } }, { signal }) {
+    async 'GET /containers'({ query: { all, limit } }, signal) {
       // Without `all` the engine lists what runs; its `limit` would bring stopped ones back.
       const query = all ? { all: 'true', ...(!hideRuns && { limit }) } : {}
       const { body } = await engine.json('containerList', { query, signal })
       const listed = listIn(body, '/containers/json')
       return { containers: containerRows(hideRuns ? listed.filter((one) => !keeper.isRun(one)) : listed, limit) }
     },
-    async 'GET /containers/{id}'({ id }, { signal }) {
+    async 'GET /containers/{id}'({ id }, signal) {
       return { container: containerDetails(await inspect(id, signal), now()) }
     },
-    async 'POST /containers/{id}/start'({ id }, { signal }) {
+    async 'POST /containers/{id}/start'({ id }, signal) {
       const { changed } = await engine.json('containerStart', { id, signal })
       return { changed }
     },
-    async 'POST /containers/{id}/stop'({ id, query: { timeout } }, { signal }) {
+    async 'POST /containers/{id}/stop'({ id, query: { timeout } }, signal) {
       const { changed } = await engine.json('containerStop', { id, query: { t: timeout }, signal })
       return { changed }
     },
-    async 'GET /containers/{id}/logs'({ id, query: { tail, timestamps } }, { signal }) {
+    async 'GET /containers/{id}/logs'({ id, query: { tail, timestamps } }, signal) {
       const terminal = await terminalOf(id, signal)
       const text = createLogText(terminal)
       const query = { stdout: 1, stderr: 1, follow: 0, tail, timestamps: timestamps ? 1 : 0 }
       await engine.stream('containerLogs', { id: terminal.id, query, signal }, text.push)
       return { logs: text.end() }
     },
-    async 'GET /containers/{id}/stats'({ id }, { signal }) {
+    async 'GET /containers/{id}/stats'({ id }, signal) {
       return { stats: await readStats(id, signal) }
     },
-    async 'GET /images'({ query: { limit } }, { signal }) {
+    async 'GET /images'({ query: { limit } }, signal) {
       const { body } = await engine.json('imageList', { signal })
       return { images: imageRows(listIn(body, '/images/json'), limit) }
     },
-    async 'POST /containers/run'(_request, { signal, body, onOutput, runId }) {
-      await keepSwept(signal)
-      // Parsed where the request came in, because the spec says how long it may take.
-      return runProgram(engine, body as RunSpec, { signal, onOutput, runId, keeper, seccompFiles, logger })
-    },
   }
 
-  const sweep: DockerProvider['sweep'] = ({ signal, timeoutMs } = {}) =>
+  const sweep: DockerProvider['sweep'] = async ({ signal, timeoutMs } = {}) =>
     perform({ what: 'the sweep', write: true, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs }, (joined) =>
       keeper.sweep(joined),
-    )
+    ).done
 
   /** The first run is swept for; from then on it happens by the clock. */
   async function keepSwept(signal: StopSignal): Promise<void> {
@@ -163,19 +163,35 @@ export function createDockerProvider({
     await keeper.sweep(signal).catch(failed)
   }
 
-  async function perform<T>(bounds: Bounds, work: (signal: StopSignal) => Promise<T>): Promise<T> {
+  function perform<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Promise<T>): Bounded<T> {
     if (closed) throw new Failure('UNAVAILABLE', 'The provider is closed. Create another.', { retriable: false })
-    const call: Bounded<T> = bounded(bounds, work, () => {
-      active.delete(call)
-    })
+    const call = bounded(bounds, work)
     active.add(call)
+    call.ended.then(() => active.delete(call))
+    return call
+  }
+
+  /** One run in its turn, which lasts until the container is dealt with, also when the caller was answered before. */
+  async function runInTurn(
+    bounds: Pick<Bounds<RunAnswer>, 'what' | 'timeoutMs' | 'signal'>,
+    work: (signal: StopSignal) => Promise<RunAnswer>,
+  ): Promise<RunAnswer> {
+    const { signal, timeoutMs } = bounds
+    const cameAt = performance.now()
+    const waiting = perform({ ...bounds, write: false }, (stop) => slots.acquire(stop))
+    const release = await waiting.done.catch((error) => {
+      throw neverBegan(error, { timeoutMs, maxConcurrentRuns })
+    })
+    if (signal !== undefined && 'postpone' in signal) signal.postpone?.(performance.now() - cameAt)
+    const call = perform({ ...bounds, write: true, abortGraceMs: ENDING_MS }, work)
+    call.ended.then(release)
     return call.done
   }
 
   async function shutDown(): Promise<void> {
     clearInterval(sweeping)
     for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
-    await Promise.allSettled([...active].map(({ done }) => done))
+    while (active.size > 0) await Promise.all([...active].map(({ ended }) => ended))
     await caller.close()
     await seccompFiles?.remove()
   }
@@ -189,19 +205,25 @@ export function createDockerProvider({
     async request(method, path, given, options = {}) {
       const { timeoutMs, onOutput, runId } = options
       const request = parseL1Request(method, path)
-      const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
-      const longest = spec ? spec.timeout_ms + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
-      const write = !spec && method !== 'GET'
-      const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
       const signal = stopSignalOf(options) ?? options.signal
-      const bounds = { what: request.route, write, signal, timeoutMs: positive(timeoutMs) ?? longest }
-      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, onOutput, runId }))
+      if (request.route === 'POST /containers/run') {
+        const spec = parseRunSpec(given)
+        const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? spec.timeout_ms + ENDING_MS }
+        return runInTurn(bounds, async (joined) => {
+          await keepSwept(joined)
+          return runProgram(engine, spec, { signal: joined, onOutput, runId, keeper, seccompFiles, logger })
+        })
+      }
+      const longest = defaultTimeoutMs + stopTime(request)
+      const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? longest, write: method !== 'GET' }
+      const answer = answers[request.route] as (request: L1Request, signal: StopSignal) => Promise<unknown>
+      return perform(bounds, (joined) => answer(request, joined)).done
     },
-    engine: ({ signal, timeoutMs } = {}) =>
+    engine: async ({ signal, timeoutMs } = {}) =>
       perform(
         { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
         (joined) => engine.identity(joined),
-      ),
+      ).done,
     sweep,
     close,
     [Symbol.asyncDispose]: close,
@@ -211,6 +233,24 @@ export function createDockerProvider({
 /** A stop answers when the container has ended, which it may take all of its time for. */
 function stopTime(request: L1Request): number {
   return request.route === 'POST /containers/{id}/stop' ? request.query.timeout * 1000 : 0
+}
+
+function parseMaxRuns(value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new Failure('INVALID_INPUT', `maxConcurrentRuns must be an integer from 1, got ${describe(value)}.`, {
+    details: { field: 'maxConcurrentRuns' },
+  })
+}
+
+function neverBegan(
+  error: Failure,
+  { timeoutMs, maxConcurrentRuns }: { timeoutMs: number; maxConcurrentRuns: number },
+): Failure {
+  const message =
+    error.code === 'TIMEOUT'
+      ? `The run waited ${timeoutMs} ms for its turn and never began: ${maxConcurrentRuns} may go on at once. Try again, allow more time, or raise maxConcurrentRuns.`
+      : error.message
+  return new Failure(error.code, message, { details: { in_progress: false }, cause: error.cause })
 }
 
 function positive(value: unknown): number | undefined {

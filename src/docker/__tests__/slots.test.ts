@@ -22,7 +22,11 @@ test('as many as fit begin at once, and the others in the order of their coming'
   }
   await nextTurn()
   assert.deepEqual(begun, [0, 1])
-  for (const expected of [[0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]]) {
+  for (const expected of [
+    [0, 1, 2],
+    [0, 1, 2, 3],
+    [0, 1, 2, 3, 4],
+  ]) {
     releases.shift()?.()
     await nextTurn()
     assert.deepEqual(begun, expected)
@@ -82,7 +86,8 @@ test('whatever order they come, give up and end in: the cap holds and every turn
       assert.ok(most <= max, `${most} at once`)
       assert.equal(inside, 0)
       for (const [index, result] of results.entries()) {
-        if (result.status === 'rejected') assert.ok((visitors[index]?.patience ?? 6) < 6, 'only who gave up was left out')
+        if (result.status === 'rejected')
+          assert.ok((visitors[index]?.patience ?? 6) < 6, 'only who gave up was left out')
       }
       // None of the turns got lost.
       await Promise.all(Array.from({ length: max }, () => slots.acquire(never)))
