@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Engine } from './engine.js'
-import { createFrameParser, type OutputStream } from './frames.js'
+import { createFrameParser, type OutputStream, type StreamParser } from './frames.js'
 
 export interface AttachOptions {
   stdin: string | undefined
@@ -30,10 +30,11 @@ export interface Attached {
 export async function attach(engine: Engine, id: string, { stdin, signal, onPiece }: AttachOptions): Promise<Attached> {
   const output = await engine.upgrade('containerAttach', { id, query: { stream: 1, stdout: 1, stderr: 1 }, signal })
   let latest = performance.now()
-  const ended = drain(output, (stream, bytes) => {
+  const parser = createFrameParser((stream, bytes) => {
     latest = performance.now()
     onPiece(stream, bytes)
   })
+  const ended = drain(output, parser)
   // Awaited only once the program has ended.
   ended.catch(() => {})
   let input: Duplex | undefined
@@ -61,6 +62,8 @@ export async function attach(engine: Engine, id: string, { stdin, signal, onPiec
       while (open && performance.now() - latest < idleMs && performance.now() - since < longestMs) {
         await Promise.race([closing, delay(idleMs, undefined, { ref: false })])
       }
+      // What the engine began to send and never finished is missing; nobody asked for it when there was no time to wait.
+      if (open && longestMs > 0) parser.end()
     },
     close() {
       output.destroy()
@@ -69,19 +72,23 @@ export async function attach(engine: Engine, id: string, { stdin, signal, onPiec
   }
 }
 
-function drain(socket: Duplex, onPiece: AttachOptions['onPiece']): Promise<void> {
-  const push = createFrameParser(onPiece)
+function drain(socket: Duplex, parser: StreamParser): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.on('data', (chunk: Buffer) => {
+    const attempt = (parse: () => void) => {
       try {
-        push(chunk)
+        parse()
       } catch (error) {
         socket.destroy()
         reject(error)
       }
-    })
+    }
+    socket.on('data', (chunk: Buffer) => attempt(() => parser.push(chunk)))
     socket.once('error', reject)
-    socket.once('end', resolve)
+    socket.once('end', () => {
+      attempt(parser.end)
+      resolve()
+    })
+    // Also when we close it ourselves, in the middle.
     socket.once('close', resolve)
   })
 }

@@ -8,7 +8,7 @@ import type { Endpoint } from './connect.js'
 import { type EngineRoute, engineTarget, type PathValues } from './engine-routes.js'
 import { exchange } from './exchange.js'
 import { hijack } from './hijack.js'
-import { connectionFailure, malformedAnswer, upstreamFailure } from './upstream.js'
+import { connectionFailure, oversizedAnswer, upstreamFailure } from './upstream.js'
 
 /** A finished call: which route, what came back, and how long it took. */
 export interface EngineCall {
@@ -36,9 +36,9 @@ export interface Answer {
 
 /** Calls with one connection each; a connection that breaks is reported, and nothing is ever sent twice. */
 export interface Caller {
-  /** Reads the whole answer. 2xx and 304 resolve; anything else rejects. */
+  /** Reads the whole answer. 2xx resolve, and 304 of start and stop; anything else rejects. */
   text(route: EngineRoute, options: CallOptions): Promise<Answer>
-  /** Hands the body on as it comes, at most 16 MiB of it. */
+  /** Hands the body on as it comes, at most 8 MiB of it. */
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
   /** Takes the connection over (101) for a raw two-way stream, which the caller must destroy. */
   upgrade(route: EngineRoute, options: CallOptions): Promise<Duplex>
@@ -53,7 +53,11 @@ export interface CallerOptions {
   onCall?: ((call: EngineCall) => void) | undefined
 }
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024
+const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** Of a refusal's text; its message is shorter by far. */
+const MAX_REFUSAL_BYTES = 64 * 1024
+/** Where 304 says that it was so already. Anywhere else it says nothing, least of all that something was done. */
+const MAY_BE_SO_ALREADY: ReadonlySet<EngineRoute> = new Set(['containerStart', 'containerStop'])
 
 export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Caller {
   // Deadlines are the caller's signals: undici's own would cut off a program that runs longer than five minutes.
@@ -89,6 +93,7 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
 
   /** The status and headers of an accepted answer, whose body went to `onChunk`; a refusal rejects with what it says. */
   async function receive(
+    route: EngineRoute,
     { method, template, path }: ReturnType<typeof engineTarget>,
     { body, signal }: CallOptions,
     seen: (status: number) => void,
@@ -107,15 +112,13 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
         },
         onChunk(chunk) {
           bytes += chunk.length
-          if (bytes > MAX_BODY_BYTES) {
-            throw malformedAnswer(template, `it is larger than ${MAX_BODY_BYTES} bytes; ask for less`)
-          }
-          if (isAccepted(answer.status)) onChunk(chunk)
-          else refusal.push(chunk)
+          if (bytes > MAX_BODY_BYTES) throw oversizedAnswer(template, `${MAX_BODY_BYTES} bytes`)
+          if (isAccepted(route, answer.status)) onChunk(chunk)
+          else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
         },
       },
     )
-    if (isAccepted(answer.status)) return answer
+    if (isAccepted(route, answer.status)) return answer
     throw upstreamFailure(answer.status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
   }
 
@@ -123,18 +126,18 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
     text: (route, options) =>
       send(route, options, async (target, seen) => {
         const chunks: Buffer[] = []
-        const answer = await receive(target, options, seen, (chunk) => chunks.push(chunk))
+        const answer = await receive(route, target, options, seen, (chunk) => chunks.push(chunk))
         return { ...answer, text: Buffer.concat(chunks).toString('utf8') }
       }),
 
     stream: (route, options, onChunk) =>
       send(route, options, async (target, seen) => {
-        await receive(target, options, seen, onChunk)
+        await receive(route, target, options, seen, onChunk)
       }),
 
     upgrade: (route, options) =>
       send(route, options, async ({ method, path, template }, seen) => {
-        const { status, socket, ...refusal } = await hijack(pool, { method, path, signal: options.signal })
+        const { status, socket, ...refusal } = await hijack(pool, { method, path, template, signal: options.signal })
         seen(status)
         if (!socket) throw upstreamFailure(status, 'text' in refusal ? refusal.text : '', `${method} ${template}`)
         taken.add(socket)
@@ -149,4 +152,5 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
   }
 }
 
-const isAccepted = (status: number): boolean => (status >= 200 && status < 300) || status === 304
+const isAccepted = (route: EngineRoute, status: number): boolean =>
+  (status >= 200 && status < 300) || (status === 304 && MAY_BE_SO_ALREADY.has(route))

@@ -65,11 +65,13 @@ async function untilLogged(provider: ProviderFixture['provider'], name: string):
   assert.fail(`${name} has not printed its lines`)
 }
 
-/** One request over the engine's own API; resolves with its JSON. */
-export function engineCall(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+/** One request over the engine's own API, by the path of its socket or as `tcp://`; resolves with its JSON. */
+export function engineCall(socketOrHost: string, method: string, path: string, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-    const sent = httpRequest({ socketPath, method, path, headers, agent: false }, (answer) => {
+    const { hostname, port } = socketOrHost.startsWith('/') ? { hostname: undefined, port: undefined } : new URL(socketOrHost)
+    const address = hostname === undefined ? { socketPath: socketOrHost } : { hostname, port }
+    const sent = httpRequest({ ...address, method, path, headers, agent: false }, (answer) => {
       let text = ''
       answer.setEncoding('utf8')
       answer.on('data', (chunk: string) => {
