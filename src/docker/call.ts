@@ -8,7 +8,7 @@ import type { Endpoint } from './connect.js'
 import { type EngineRoute, engineTarget, type PathValues } from './engine-routes.js'
 import { exchange } from './exchange.js'
 import { hijack } from './hijack.js'
-import { connectionFailure, oversizedAnswer, upstreamFailure } from './upstream.js'
+import { connectionFailure, malformedAnswer, oversizedAnswer, upstreamFailure } from './upstream.js'
 
 /** A finished call: which route, what came back, and how long it took. */
 export interface EngineCall {
@@ -36,7 +36,7 @@ export interface Answer {
 
 /** Calls with one connection each; a connection that breaks is reported, and nothing is ever sent twice. */
 export interface Caller {
-  /** Reads the whole answer. 2xx resolve, and 304 of start and stop; anything else rejects. */
+  /** Reads the whole answer. Resolves with the status that the route answers with when it was done; any other rejects. */
   text(route: EngineRoute, options: CallOptions): Promise<Answer>
   /** Hands the body on as it comes, at most 8 MiB of it. */
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
@@ -56,8 +56,14 @@ export interface CallerOptions {
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** Of a refusal's text; its message is shorter by far. */
 const MAX_REFUSAL_BYTES = 64 * 1024
-/** Where 304 says that it was so already. Anywhere else it says nothing, least of all that something was done. */
-const MAY_BE_SO_ALREADY: ReadonlySet<EngineRoute> = new Set(['containerStart', 'containerStop'])
+/** The statuses that say it was done; 304, that it was so already. Any other 2xx comes from something that is no engine. */
+const DONE: Partial<Record<EngineRoute, readonly number[]>> = {
+  containerCreate: [201],
+  containerStart: [204, 304],
+  containerStop: [204, 304],
+  containerKill: [204],
+  containerRemove: [204],
+}
 
 export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Caller {
   // Deadlines are the caller's signals: undici's own would cut off a program that runs longer than five minutes.
@@ -113,12 +119,13 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
         onChunk(chunk) {
           bytes += chunk.length
           if (bytes > MAX_BODY_BYTES) throw oversizedAnswer(template, `${MAX_BODY_BYTES} bytes`)
-          if (isAccepted(route, answer.status)) onChunk(chunk)
+          if (isDone(route, answer.status)) onChunk(chunk)
           else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
         },
       },
     )
-    if (isAccepted(route, answer.status)) return answer
+    if (isDone(route, answer.status)) return answer
+    if (answer.status < 300) throw malformedAnswer(template, `its status is ${answer.status}`)
     throw upstreamFailure(answer.status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
   }
 
@@ -152,5 +159,4 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
   }
 }
 
-const isAccepted = (route: EngineRoute, status: number): boolean =>
-  (status >= 200 && status < 300) || (status === 304 && MAY_BE_SO_ALREADY.has(route))
+const isDone = (route: EngineRoute, status: number): boolean => (DONE[route] ?? [200]).includes(status)
