@@ -12,7 +12,7 @@ import { imageRows } from './images.js'
 import { createKeeper } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
-import { type RunAnswer, runProgram } from './run.js'
+import { type RunAnswer, type RunProgress, runProgram } from './run.js'
 import { parseRunSpec } from './run-request.js'
 import { createSeccompFiles } from './seccomp-file.js'
 import { createSlots } from './slots.js'
@@ -173,7 +173,10 @@ export function createDockerProvider({
 
   /** One run in its turn, which lasts until the container is dealt with, also when the caller was answered before. */
   async function runInTurn(
-    bounds: Pick<Bounds<RunAnswer>, 'what' | 'timeoutMs' | 'signal'>,
+    {
+      late,
+      ...bounds
+    }: Pick<Bounds<RunAnswer>, 'what' | 'timeoutMs' | 'signal'> & { late(reason: Failure): RunAnswer },
     work: (signal: StopSignal) => Promise<RunAnswer>,
   ): Promise<RunAnswer> {
     const { signal, timeoutMs } = bounds
@@ -183,7 +186,7 @@ export function createDockerProvider({
       throw neverBegan(error, { timeoutMs, maxConcurrentRuns })
     })
     if (signal !== undefined && 'postpone' in signal) signal.postpone?.(performance.now() - cameAt)
-    const call = perform({ ...bounds, write: true, abortGraceMs: ENDING_MS }, work)
+    const call = perform({ ...bounds, late, write: true, abortGraceMs: ENDING_MS }, work)
     call.ended.then(release)
     return call.done
   }
@@ -209,9 +212,10 @@ export function createDockerProvider({
       if (request.route === 'POST /containers/run') {
         const spec = parseRunSpec(given)
         const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? spec.timeout_ms + ENDING_MS }
-        return runInTurn(bounds, async (joined) => {
+        const progress: RunProgress = {}
+        return runInTurn({ ...bounds, late: (reason) => lateAnswer(reason, progress) }, async (joined) => {
           await keepSwept(joined)
-          return runProgram(engine, spec, { signal: joined, onOutput, runId, keeper, seccompFiles, logger })
+          return runProgram(engine, spec, { signal: joined, onOutput, runId, keeper, seccompFiles, logger, progress })
         })
       }
       const longest = defaultTimeoutMs + stopTime(request)
@@ -239,6 +243,19 @@ function parseMaxRuns(value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value
   throw new Failure('INVALID_INPUT', `maxConcurrentRuns must be an integer from 1, got ${describe(value)}.`, {
     details: { field: 'maxConcurrentRuns' },
+  })
+}
+
+/** For a caller whose time is over while the container is still being dealt with. */
+function lateAnswer(reason: Failure, { answer, soFar }: RunProgress): RunAnswer {
+  if (answer !== undefined) return answer
+  if (soFar === undefined) throw reason
+  throw new Failure(reason.code, reason.message, {
+    // Asking again would run the program again.
+    retriable: false,
+    details: { in_progress: true, may_have_run: true },
+    partial: { data: { run: soFar() } },
+    cause: reason.cause,
   })
 }
 

@@ -88,12 +88,18 @@ export async function inspectEnd(engine: Engine, id: string): Promise<EndState> 
   const { body } = await cleanUp('the last look at the container', (signal) =>
     engine.json('containerInspect', { id, signal }),
   )
-  const state = fieldsOf(fieldsOf(body).State)
+  const { Id, State } = fieldsOf(body)
+  const state = fieldsOf(State)
   const [startedAt, finishedAt] = [instantOf(state.StartedAt), instantOf(state.FinishedAt)]
+  const ended = Id === id && state.Running === false && startedAt !== undefined && finishedAt !== undefined
+  // Nothing may stand for success but the engine's own word of it.
+  if (!ended || !Number.isInteger(state.ExitCode)) {
+    throw malformedAnswer('/containers/{id}/json', 'it does not tell how the program ended')
+  }
   return {
     exit_code: numberOf(state.ExitCode),
     oom_killed: state.OOMKilled === true,
-    duration_ms: startedAt && finishedAt ? Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) : 0,
+    duration_ms: Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)),
   }
 }
 
