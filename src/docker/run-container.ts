@@ -55,7 +55,8 @@ export async function verifyContainer(
   { request, identity, signal }: { request: CreateRequest; identity: EngineIdentity; signal: StopSignal },
 ): Promise<void> {
   const { body } = await engine.json('containerInspect', { id, signal })
-  const mismatch = findMismatch(request, fieldsOf(body), identity)
+  const made = fieldsOf(body)
+  const mismatch = made.Id === id ? findMismatch(request, made, identity) : { field: 'Id', asked: id, found: made.Id }
   if (mismatch === undefined) return
   const { field, asked, found } = mismatch
   throw new Failure(

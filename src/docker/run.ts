@@ -183,7 +183,8 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepa
   }
   let mayHaveRun = false
   try {
-    // What the engine has closed already is not what the program will print to.
+    // What the engine has closed already is not what the program will print to. One turn reads the end, the next tells it.
+    await nextTurn()
     await nextTurn()
     if (streams.closed()) throw malformedAnswer('/containers/{id}/attach', 'it ended before the program was started')
     onStart(() => soFar({}))

@@ -176,7 +176,7 @@ export async function createFakeEngine({
     if (!message.url?.includes('stdin=1')) socket.once('end', () => socket.end()).resume()
     const { request, fault, refused } = await admit(message)
     if (fault?.end === 'hang') return
-    if (fault?.end === 'drop') return void socket.destroy()
+    if (fault?.end === 'drop' || fault?.end === 'lose') return void socket.destroy()
     const container = request.route === ATTACH_ROUTE ? findContainer(world, request.name) : undefined
     const reply = fault?.reply ?? asPlain(refused ?? (container ? undefined : noSuchContainer(request.name)))
     if (reply || !container) {
