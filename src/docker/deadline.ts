@@ -10,14 +10,14 @@ export interface Bounds<T> {
   /** True for a write: the engine may still complete it. */
   write: boolean
   signal?: AbortSignal | StopSignal | undefined
-  /** Milliseconds after the caller's abort that the work gets to end cleanly, at most until the deadline. Default: {@link SETTLE_MS}. */
+  /** Milliseconds after the caller's abort that the work gets to end cleanly, at most until the deadline. Default: 750. */
   abortGraceMs?: number
   /** The answer for work that did not end in its time and goes on behind it. Default: rejects with the reason. */
   late?(reason: Failure): T
 }
 
 export interface Bounded<T> {
-  /** Settles {@link SETTLE_MS} after the deadline at the latest, whatever the work does. */
+  /** Settles 750 ms after the deadline at the latest, whatever the work does. */
   done: Promise<T>
   /** Resolves when the work itself has ended, which may be later. */
   ended: Promise<void>
@@ -25,8 +25,16 @@ export interface Bounded<T> {
   abort(reason: Failure): void
 }
 
+/** The engine's answers are not trusted to be what our code was written for. */
+const unprocessable = (what: string, cause: unknown): Failure =>
+  new Failure(
+    'UPSTREAM_ERROR',
+    `What the engine answered during ${what} could not be processed. Check that a Docker Engine answers there.`,
+    { retriable: false, cause },
+  )
+
 /** What work that was told to stop gets to end cleanly before its caller is answered without it. */
-export const SETTLE_MS = 750
+const SETTLE_MS = 750
 
 /** Runs the work with one signal for `signal` and `timeoutMs`; whichever comes first decides the reason. */
 export function bounded<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Promise<T>): Bounded<T> {
@@ -85,7 +93,7 @@ export function bounded<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Prom
       },
       (error) => {
         end()
-        reject(error)
+        reject(isFailure(error) ? error : unprocessable(what, error))
       },
     )
   })

@@ -250,7 +250,9 @@ function parseMaxRuns(value: number): number {
 function lateAnswer(reason: Failure, { answer, soFar }: RunProgress): RunAnswer {
   if (answer !== undefined) return answer
   if (soFar === undefined) throw reason
-  throw new Failure(reason.code, reason.message, {
+  const why = reason.code === 'TIMEOUT' ? 'its time was over' : 'its caller gave up'
+  const message = `The run was ended because ${why}, and the engine has not removed its container yet. It may have run: look at what it did before you ask again.`
+  throw new Failure(reason.code, message, {
     // Asking again would run the program again.
     retriable: false,
     details: { in_progress: true, may_have_run: true },

@@ -66,7 +66,13 @@ export async function verifyContainer(
   )
 }
 
-const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+function shown(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+  } catch {
+    return 'something nested too deeply to show'
+  }
+}
 
 /** False when it had ended by itself already. */
 export async function killContainer(engine: Engine, id: string): Promise<boolean> {

@@ -67,7 +67,7 @@ for (const [what, options, cap] of [
   ['the default cap', {}, availableParallelism() * 2],
   ['a cap of 3', { maxConcurrentRuns: 3 }, 3],
 ] as const) {
-  test(`of 200 runs at once under ${what}, all end, each with its own output, and never more begin [S23]`, async (t) => {
+  test(`of 200 runs at once under ${what}, all end, each with its own output, and never more begin [S25]`, async (t) => {
     const { fake, provider, seen } = await open(t, options)
     const wanted = marks(200)
     const outcomes = await Promise.all(wanted.map((mark) => start(provider, specOf(fake.image, mark))))
@@ -185,7 +185,7 @@ const liveImage = process.env.SKILLGATE_TEST_IMAGE
 const missing = liveHost && liveImage ? undefined : 'SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE are not both set'
 if (missing) console.log(`# runs side by side on Docker Engine are not tested: ${missing}`)
 
-test('of 24 runs at once on Docker Engine, each ends with its own output [S23]', {
+test('of 24 runs at once on Docker Engine, each ends with its own output [S25]', {
   skip: missing !== undefined && process.env.REQUIRE_LIVE !== '1' ? missing : false,
 }, async (t) => {
   assert.equal(missing, undefined)

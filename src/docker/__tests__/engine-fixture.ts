@@ -69,7 +69,9 @@ async function untilLogged(provider: ProviderFixture['provider'], name: string):
 export function engineCall(socketOrHost: string, method: string, path: string, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-    const { hostname, port } = socketOrHost.startsWith('/') ? { hostname: undefined, port: undefined } : new URL(socketOrHost)
+    const { hostname, port } = socketOrHost.startsWith('/')
+      ? { hostname: undefined, port: undefined }
+      : new URL(socketOrHost)
     const address = hostname === undefined ? { socketPath: socketOrHost } : { hostname, port }
     const sent = httpRequest({ ...address, method, path, headers, agent: false }, (answer) => {
       let text = ''

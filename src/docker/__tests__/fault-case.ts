@@ -5,7 +5,7 @@ import { type Failure, type FailureCode, isFailure } from '../../core/failure.js
 import type { RunOutcome } from '../../core/run-spec.js'
 import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { createDockerProvider } from '../index.js'
-import { call as callEngine } from './engine-fixture.js'
+import { engineCall } from './engine-fixture.js'
 import type { FaultKind } from './fault-table.js'
 
 export const RUN = '/containers/run'
@@ -51,7 +51,7 @@ export async function judge({
   const name = `${method} ${path}, where ${route}${nth === undefined ? '' : ` (${nth})`} ${kind.name}`
   if (!runs) {
     const body = { Image: fake.image, Cmd: providerPrograms.nothing.cmd }
-    await callEngine(fake.host, 'POST', '/v1.41/containers/create?name=x', body)
+    await engineCall(fake.host, 'POST', '/v1.41/containers/create?name=x', body)
   }
   const before = fake.containers.size
   let calls = 0
@@ -106,7 +106,7 @@ export async function judge({
 
 /** Every failure says what to do: one of these, or in the engine's own words. */
 const ADVICE =
-  /Try again|Check|Look at|Point DOCKER_HOST|Ask for less|Upgrade|Use |Pull it|Enable|with status 409: conflict$|was not started|needs|Set |Start /
+  /Try again|Check|[Ll]ook at|Point DOCKER_HOST|Ask for less|Upgrade|Use |Pull it|Enable|with status 409: conflict$|was not started|needs|Set |Start /
 
 function judgeFailure(name: string, failure: Failure, expected: FaultCase['expected']): boolean {
   assert.ok(isFailure(failure), `${name}: ${String(failure)}`)

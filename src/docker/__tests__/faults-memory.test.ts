@@ -86,7 +86,7 @@ const CASES: FaultCase[] = [
 
 const name = ({ route, kind }: FaultCase) => `${route} ${kind.name}`
 
-test('an answer without end is cut off: what is held grows by 32 MiB at most [S22]', async (t) => {
+test('an answer without end is cut off: what is held grows by 32 MiB at most [S24]', async (t) => {
   const watched = watchProcess()
   // What the first request loads and compiles is none of the answers' memory.
   const [first] = CASES as [FaultCase]
@@ -114,7 +114,7 @@ test('an answer without end is cut off: what is held grows by 32 MiB at most [S2
   watched.end()
 })
 
-test('a program that prints 1 GiB in one line costs no more than what is kept of it [S22]', async (t) => {
+test('a program that prints 1 GiB in one line costs no more than what is kept of it [S24]', async (t) => {
   const fake = await createFakeEngine()
   const provider = createDockerProvider({ host: fake.host })
   t.after(async () => {

@@ -80,7 +80,7 @@ function expectedOf({ path, route, nth }: FaultyCall, kind: FaultKind): FaultCas
   return kind.gives
 }
 
-test(`every fault in every call settles within its deadline and a second, as a typed failure or the truth, and leaves nothing [S22]`, async (t) => {
+test(`every fault in every call settles within its deadline and a second, as a typed failure or the truth, and leaves nothing [S24]`, async (t) => {
   const process = watchProcess()
   const cases = CALLS.flatMap((call) =>
     kindsFor(call).map((kind): FaultCase => ({ ...call, kind, expected: expectedOf(call, kind) })),
