@@ -19,18 +19,25 @@ export function race<T>(
   // Work that has not begun needs no time to end.
   if (hostSignal?.aborted) return Promise.reject(aborted())
   return new Promise((resolve, reject) => {
-    const stop = createStop()
+    let postponedMs = 0
+    const stop = createStop((milliseconds) => {
+      postponedMs += milliseconds
+    })
     // Begun before the timers are set: what it asks of another process is on its way meanwhile.
     const working = (async () => work(stop))()
-    const timers = [
-      setTimeout(() => {
-        const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
-          details: { timeout_ms: timeoutMs },
-        })
-        end(() => reject(timeout))
-        stop.abort(timeout)
-      }, timeoutMs),
-    ]
+    const onDeadline = () => {
+      if (postponedMs > 0) {
+        timers.push(setTimeout(onDeadline, postponedMs))
+        postponedMs = 0
+        return
+      }
+      const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
+        details: { timeout_ms: timeoutMs },
+      })
+      end(() => reject(timeout))
+      stop.abort(timeout)
+    }
+    const timers = [setTimeout(onDeadline, timeoutMs)]
     const onAbort = () => {
       const failure = aborted()
       stop.abort(failure)

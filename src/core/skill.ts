@@ -228,9 +228,9 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     if (failure.cause !== undefined) logger.error(`${name}: ${failure.message}`, { cause: failure.cause })
     const { code, message, partial } = failure
     const stopped = code === 'TIMEOUT' || code === 'ABORTED'
-    // A program that is accounted for is not in progress, and neither is what was never asked for.
+    // A program that is accounted for is not in progress, and neither is what was never asked for or only waited its turn.
     const mayComplete = stopped && asked && definition.risk !== 'read' && partial === undefined
-    const details = { ...failure.details, ...(mayComplete && { in_progress: true }) }
+    const details = { ...(mayComplete && { in_progress: true }), ...failure.details }
     if (STANDARD_CODES.includes(code) || skill.codes?.includes(code)) {
       return new Failure(code, message, { retriable: failure.retriable, details, partial })
     }

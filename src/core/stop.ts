@@ -8,6 +8,8 @@ export interface StopSignal {
   throwIfAborted(): void
   addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void
   removeEventListener(type: 'abort', listener: () => void): void
+  /** Moves the deadline behind it, for work that had to wait for its turn. Absent where no deadline can be moved. */
+  postpone?(milliseconds: number): void
 }
 
 export interface Stop {
@@ -23,7 +25,8 @@ export const STOP: unique symbol = Symbol('skillgate.stop')
 
 export const stopSignalOf = (options: object): StopSignal | undefined => (options as { [STOP]?: StopSignal })[STOP]
 
-export function createStop(): Stop {
+/** `postpone` moves the deadline that this stop stands for. */
+export function createStop(postpone?: StopSignal['postpone']): Stop {
   const listeners = new Set<() => void>()
   let reason: Failure | undefined
   let controller: AbortController | undefined
@@ -43,6 +46,7 @@ export function createStop(): Stop {
     removeEventListener: (_type, listener) => {
       listeners.delete(listener)
     },
+    ...(postpone && { postpone }),
   }
   return {
     signal,

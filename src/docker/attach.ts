@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Engine } from './engine.js'
-import { createFrameParser, type OutputStream } from './frames.js'
+import { createFrameParser, type OutputStream, type StreamParser } from './frames.js'
 
 export interface AttachOptions {
   stdin: string | undefined
@@ -14,14 +14,20 @@ export interface AttachOptions {
 }
 
 export interface Attached {
+  /** True when the engine has closed the output, which before the start means that none will come. */
+  closed(): boolean
   /**
-   * For after the program's end: resolves when the engine has closed the output, when nothing has come for `idleMs`, or
-   * after `longestMs`. Rejects when what came is not framed output.
+   * For after the program's end: waits until the engine has closed the output, nothing has come for `idleMs`, or
+   * `longestMs` have passed. Resolves with a warning when some output may be missing. Rejects when what came is no framed
+   * output or ends in the middle.
    */
-  drained(bounds: { idleMs: number; longestMs: number }): Promise<void>
+  drained(bounds: { idleMs: number; longestMs: number }): Promise<string | undefined>
   /** Closes the connections. */
   close(): void
 }
+
+/** Engines tell of the end of the output and of the program at about the same time. */
+const EARLY_MS = 1_000
 
 /**
  * Must have resolved before the container is started, or its first output can be missed. Input has a connection of its
@@ -30,9 +36,13 @@ export interface Attached {
 export async function attach(engine: Engine, id: string, { stdin, signal, onPiece }: AttachOptions): Promise<Attached> {
   const output = await engine.upgrade('containerAttach', { id, query: { stream: 1, stdout: 1, stderr: 1 }, signal })
   let latest = performance.now()
-  const ended = drain(output, (stream, bytes) => {
+  const parser = createFrameParser((stream, bytes) => {
     latest = performance.now()
     onPiece(stream, bytes)
+  })
+  let closedAt: number | undefined
+  const ended = drain(output, parser).finally(() => {
+    closedAt = performance.now()
   })
   // Awaited only once the program has ended.
   ended.catch(() => {})
@@ -49,18 +59,22 @@ export async function attach(engine: Engine, id: string, { stdin, signal, onPiec
     input.end(stdin)
   }
   return {
+    closed: () => closedAt !== undefined,
     async drained({ idleMs, longestMs }) {
-      let open = true
-      const closing = ended.finally(() => {
-        open = false
-      })
-      // Nobody awaits it when there is no time to wait, and it may still fail.
-      closing.catch(() => {})
       const since = performance.now()
       latest = since
-      while (open && performance.now() - latest < idleMs && performance.now() - since < longestMs) {
-        await Promise.race([closing, delay(idleMs, undefined, { ref: false })])
+      while (closedAt === undefined && performance.now() - latest < idleMs && performance.now() - since < longestMs) {
+        await Promise.race([ended, delay(idleMs, undefined, { ref: false })])
       }
+      if (closedAt !== undefined) {
+        // A program may close its own output and go on, so this alone is no failure.
+        await ended
+        return since - closedAt > EARLY_MS ? 'the engine closed the output before the program ended' : undefined
+      }
+      // Nobody asked for the rest when there was no time to wait.
+      if (longestMs === 0) return undefined
+      parser.end()
+      return 'the engine did not close the output, so the end of it may be missing'
     },
     close() {
       output.destroy()
@@ -69,19 +83,23 @@ export async function attach(engine: Engine, id: string, { stdin, signal, onPiec
   }
 }
 
-function drain(socket: Duplex, onPiece: AttachOptions['onPiece']): Promise<void> {
-  const push = createFrameParser(onPiece)
+function drain(socket: Duplex, parser: StreamParser): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.on('data', (chunk: Buffer) => {
+    const attempt = (parse: () => void) => {
       try {
-        push(chunk)
+        parse()
       } catch (error) {
         socket.destroy()
         reject(error)
       }
-    })
+    }
+    socket.on('data', (chunk: Buffer) => attempt(() => parser.push(chunk)))
     socket.once('error', reject)
-    socket.once('end', resolve)
+    socket.once('end', () => {
+      attempt(parser.end)
+      resolve()
+    })
+    // Also when we close it ourselves, in the middle.
     socket.once('close', resolve)
   })
 }

@@ -8,7 +8,7 @@ import type { Endpoint } from './connect.js'
 import { type EngineRoute, engineTarget, type PathValues } from './engine-routes.js'
 import { exchange } from './exchange.js'
 import { hijack } from './hijack.js'
-import { connectionFailure, malformedAnswer, upstreamFailure } from './upstream.js'
+import { connectionFailure, malformedAnswer, oversizedAnswer, upstreamFailure } from './upstream.js'
 
 /** A finished call: which route, what came back, and how long it took. */
 export interface EngineCall {
@@ -38,7 +38,7 @@ export interface Answer {
 
 /** Calls with one connection each; a connection that breaks is reported, and nothing is ever sent twice. */
 export interface Caller {
-  /** Reads the whole answer. 2xx and 304 resolve; anything else rejects. */
+  /** Reads the whole answer. Resolves with the status that the route answers with when it was done; any other rejects. */
   text(route: EngineRoute, options: CallOptions): Promise<Answer>
   /** Hands the body on as it comes. */
   stream(route: EngineRoute, options: CallOptions, onChunk: (chunk: Buffer) => void): Promise<void>
@@ -55,7 +55,17 @@ export interface CallerOptions {
   onCall?: ((call: EngineCall) => void) | undefined
 }
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024
+const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** Of a refusal's text; its message is shorter by far. */
+const MAX_REFUSAL_BYTES = 64 * 1024
+/** The statuses that say it was done; 304, that it was so already. Any other 2xx comes from something that is no engine. */
+const DONE: Partial<Record<EngineRoute, readonly number[]>> = {
+  containerCreate: [201],
+  containerStart: [204, 304],
+  containerStop: [204, 304],
+  containerKill: [204],
+  containerRemove: [204],
+}
 
 export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Caller {
   // Deadlines are the caller's signals: undici's own would cut off a program that runs longer than five minutes.
@@ -91,6 +101,7 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
 
   /** The status and headers of an accepted answer, whose body went to `onChunk`; a refusal rejects with what it says. */
   async function receive(
+    route: EngineRoute,
     { method, template, path }: ReturnType<typeof engineTarget>,
     { body, signal, maxBytes = MAX_BODY_BYTES }: CallOptions,
     seen: (status: number) => void,
@@ -109,16 +120,15 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
         },
         onChunk(chunk) {
           bytes += chunk.length
-          const most = isAccepted(answer.status) ? maxBytes : MAX_BODY_BYTES
-          if (bytes > most) {
-            throw malformedAnswer(template, `it is larger than ${most} bytes; ask for less`)
-          }
-          if (isAccepted(answer.status)) onChunk(chunk)
-          else refusal.push(chunk)
+          const most = isDone(route, answer.status) ? maxBytes : MAX_BODY_BYTES
+          if (bytes > most) throw oversizedAnswer(template, `${most} bytes`)
+          if (isDone(route, answer.status)) onChunk(chunk)
+          else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
         },
       },
     )
-    if (isAccepted(answer.status)) return answer
+    if (isDone(route, answer.status)) return answer
+    if (answer.status < 300) throw malformedAnswer(template, `its status is ${answer.status}`)
     throw upstreamFailure(answer.status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
   }
 
@@ -126,18 +136,18 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
     text: (route, options) =>
       send(route, options, async (target, seen) => {
         const chunks: Buffer[] = []
-        const answer = await receive(target, options, seen, (chunk) => chunks.push(chunk))
+        const answer = await receive(route, target, options, seen, (chunk) => chunks.push(chunk))
         return { ...answer, text: Buffer.concat(chunks).toString('utf8') }
       }),
 
     stream: (route, options, onChunk) =>
       send(route, options, async (target, seen) => {
-        await receive(target, options, seen, onChunk)
+        await receive(route, target, options, seen, onChunk)
       }),
 
     upgrade: (route, options) =>
       send(route, options, async ({ method, path, template }, seen) => {
-        const { status, socket, ...refusal } = await hijack(pool, { method, path, signal: options.signal })
+        const { status, socket, ...refusal } = await hijack(pool, { method, path, template, signal: options.signal })
         seen(status)
         if (!socket) throw upstreamFailure(status, 'text' in refusal ? refusal.text : '', `${method} ${template}`)
         taken.add(socket)
@@ -152,4 +162,4 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
   }
 }
 
-const isAccepted = (status: number): boolean => (status >= 200 && status < 300) || status === 304
+const isDone = (route: EngineRoute, status: number): boolean => (DONE[route] ?? [200]).includes(status)

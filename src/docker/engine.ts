@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream'
 import { Failure, isFailure } from '../core/failure.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Caller, CallOptions } from './call.js'
-import type { EngineRoute } from './engine-routes.js'
+import { ENGINE_ROUTES, type EngineRoute } from './engine-routes.js'
 import { type EnginePosture, preflight } from './preflight.js'
-import { malformedAnswer, notAnEngine } from './upstream.js'
+import { malformedAnswer, notAnEngine, oversizedAnswer } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
 
 /** Which engine answers, and the API version that is spoken with it. */
@@ -70,6 +70,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
         `needs API 1.${minimum} at least, and 1.${NEWEST} is the newest known. Upgrade skillgate`,
       )
     }
+    if (textOf(version.Version) === '') throw notAnEngine(address, 'its answer to /version names no version')
     const components = Array.isArray(version.Components) ? version.Components.map(fieldsOf) : []
     const podman = components.some(({ Name }) => textOf(Name).startsWith('Podman'))
     return {
@@ -106,7 +107,10 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     async json(route, options) {
       // Without a turn of the loop where the version is known: the request is on its way before anything else is done.
       const { status, text } = await caller.text(route, learnt ? inVersion(options, learnt) : await versioned(options))
-      return { body: text.trim() === '' ? undefined : parseJson(text, route), changed: status !== 304 }
+      return {
+        body: text.trim() === '' ? undefined : parseJson(text, ENGINE_ROUTES[route][1]),
+        changed: status !== 304,
+      }
     },
     stream: async (route, options, onChunk) => caller.stream(route, await versioned(options), onChunk),
     upgrade: async (route, options) => caller.upgrade(route, await versioned(options)),
@@ -127,7 +131,21 @@ function minorOf(version: unknown): number | undefined {
   return minor === undefined ? undefined : Number(minor)
 }
 
+/** Parsed, a value takes many times the bytes of its text; more than these would be no answer to what is asked here. */
+const MAX_VALUES = 500_000
+
+function hasTooManyValues(text: string): boolean {
+  if (text.length <= MAX_VALUES) return false
+  let values = 0
+  for (let at = 0; at < text.length && values <= MAX_VALUES; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x2c || code === 0x5b || code === 0x7b) values++
+  }
+  return values > MAX_VALUES
+}
+
 function parseJson(text: string, route: string): unknown {
+  if (hasTooManyValues(text)) throw oversizedAnswer(route, `${MAX_VALUES} values`)
   try {
     return JSON.parse(text)
   } catch (cause) {

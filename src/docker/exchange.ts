@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { Failure } from '../core/failure.js'
 import type { StopSignal } from '../core/stop.js'
 
 export interface ExchangeRequest {
@@ -21,11 +22,22 @@ export interface ExchangeHandler {
   onUpgrade?(socket: Duplex): void
 }
 
+/** Answers with a status below 200, which may come before the one that counts. */
+const MAX_PRELIMINARY = 100
+
+const endlessly = (): Failure =>
+  new Failure(
+    'UPSTREAM_ERROR',
+    'The engine announces its answer again and again and does not send it. Check that a Docker Engine answers there.',
+    { retriable: false },
+  )
+
 /** Resolves when the whole answer was handed on, or the connection taken over; rejects with the signal's reason, or the error of the connection. */
 export function exchange(dispatcher: Dispatcher, request: ExchangeRequest, handler: ExchangeHandler): Promise<void> {
   const { method, path, body, upgrade, signal } = request
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined
+    let preliminary = 0
     const onAbort = () => {
       const reason = signal.reason ?? new Error('aborted')
       controller?.abort(reason)
@@ -53,8 +65,10 @@ export function exchange(dispatcher: Dispatcher, request: ExchangeRequest, handl
           else handler.onUpgrade(socket)
           resolve()
         },
-        onResponseStart(_controller, status, headers) {
-          if (status >= 200) handler.onStatus(status, headers)
+        onResponseStart(current, status, headers) {
+          if (status >= 200) return handler.onStatus(status, headers)
+          preliminary++
+          if (preliminary > MAX_PRELIMINARY) current.abort(endlessly())
         },
         onResponseData(current, chunk) {
           try {

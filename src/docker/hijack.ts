@@ -4,10 +4,13 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { StopSignal } from '../core/stop.js'
 import { exchange } from './exchange.js'
+import { oversizedAnswer } from './upstream.js'
 
 export interface HijackOptions {
   method: 'GET' | 'POST' | 'DELETE'
   path: string
+  /** The path without ids, for messages. */
+  template: string
   signal: StopSignal
 }
 
@@ -16,10 +19,11 @@ export type Hijacked = { status: 101; socket: Duplex } | { status: number; socke
 
 const MAX_REFUSAL_BYTES = 64 * 1024
 
-export async function hijack(dispatcher: Dispatcher, request: HijackOptions): Promise<Hijacked> {
+export async function hijack(dispatcher: Dispatcher, { template, ...request }: HijackOptions): Promise<Hijacked> {
   let taken: Duplex | undefined
   let refusal = 0
   let text = ''
+  let bytes = 0
   await exchange(
     dispatcher,
     { ...request, upgrade: 'tcp' },
@@ -28,7 +32,10 @@ export async function hijack(dispatcher: Dispatcher, request: HijackOptions): Pr
         refusal = status
       },
       onChunk(chunk) {
-        if (text.length < MAX_REFUSAL_BYTES) text += chunk.toString('utf8')
+        bytes += chunk.length
+        // An engine that streams without having been asked to would be read for as long as the program may run.
+        if (bytes > MAX_REFUSAL_BYTES) throw oversizedAnswer(template, `${MAX_REFUSAL_BYTES} bytes`)
+        text += chunk.toString('utf8')
       },
       onUpgrade(socket) {
         taken = socket

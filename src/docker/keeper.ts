@@ -11,7 +11,7 @@ import { type Sweep, sweep } from './sweep.js'
 import { fieldsOf, textsOf } from './wire.js'
 
 /** After the program's own deadline its container gets this long to be killed and removed. */
-export const RUN_SLACK_MS = 60_000
+const RUN_SLACK_MS = 60_000
 
 /** A container to be: under way from before the create until its removal. */
 export interface RunTicket {

@@ -5,7 +5,7 @@ import type { StopSignal } from '../core/stop.js'
 import { createFrameParser, createRawParser, type OutputStream } from './frames.js'
 import { fieldsOf, textOf } from './wire.js'
 
-/** Collects chunks of the engine's log body. `tty` is the container's Config.Tty: the content does not tell. */
+/** Collects chunks of the engine's log body; `end` throws UPSTREAM_ERROR when they end in the middle. `tty` is the container's Config.Tty: the content does not tell. */
 export function createLogText({ tty }: { tty: boolean }): { push(chunk: Buffer): void; end(): string } {
   // One decoder for each stream: a character may be split across frames with the other stream's bytes in between.
   const decoders = { stdout: createDecoder(), stderr: createDecoder() }
@@ -22,9 +22,11 @@ export function createLogText({ tty }: { tty: boolean }): { push(chunk: Buffer):
     current = stream
     pieces.push(piece)
   }
+  const parser = tty ? createRawParser(onPiece) : createFrameParser(onPiece)
   return {
-    push: tty ? createRawParser(onPiece) : createFrameParser(onPiece),
+    push: parser.push,
     end() {
+      parser.end()
       decode()
       return text + decoders.stdout.decode() + decoders.stderr.decode()
     },

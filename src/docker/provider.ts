@@ -9,11 +9,12 @@ import { containerDetails, containerRows } from './containers.js'
 import { type Bounded, type Bounds, bounded } from './deadline.js'
 import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
-import { createKeeper, RUN_SLACK_MS } from './keeper.js'
+import { createKeeper } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { type L1Request, type L1Route, parseL1Request } from './routes.js'
 import { runProgram } from './run.js'
 import { resolveMounts } from './run-mounts.js'
+import { createRunTurn, ENDING_MS } from './run-turn.js'
 import { createSeccompFiles } from './seccomp-file.js'
 import { createStatsReader } from './stats-reader.js'
 import type { Sweep } from './sweep.js'
@@ -28,6 +29,11 @@ export interface DockerProviderOptions extends EndpointOptions {
    * another machine (forwarded, or of a virtual machine); a mount's source must then be a root itself.
    */
   remote?: boolean
+  /**
+   * Runs that go on at once; others wait in the order of their coming, each as long as its request may take. The time
+   * of a program and of its request begins with its turn. An integer from 1; default: two for each core.
+   */
+  maxConcurrentRuns?: number
   logger?: Logger
   /** Told of every finished call to the engine, for measuring. */
   onCall?: (call: EngineCall) => void
@@ -56,15 +62,8 @@ export interface DockerProvider extends ProviderClient, AsyncDisposable {
   close(): Promise<void>
 }
 
-interface Context {
-  signal: StopSignal
-  body: unknown
-  onOutput: RequestOptions['onOutput']
-  onProgress: RequestOptions['onProgress']
-  runId: string | undefined
-}
-
-type Answers = { [R in L1Route]: (request: L1Request<R>, context: Context) => Promise<unknown> }
+type ReadRoute = Exclude<L1Route, 'POST /containers/run'>
+type Answers = { [R in ReadRoute]: (request: L1Request<R>, signal: StopSignal) => Promise<unknown> }
 
 /**
  * A provider for a Docker Engine (API 1.41 and up) or Podman's Docker-compatible socket.
@@ -93,6 +92,7 @@ export function createDockerProvider({
   env = process.env,
   timeoutMs: defaultTimeoutMs = 30_000,
   remote,
+  maxConcurrentRuns,
   logger,
   onCall,
   now = () => new Date(),
@@ -110,8 +110,9 @@ export function createDockerProvider({
   let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
   const terminalOf = createTerminalLookup(inspect)
-  const active = new Set<Bounded<unknown>>()
+  const active = new Set<Pick<Bounded<unknown>, 'abort' | 'ended'>>()
   let closed: Promise<void> | undefined
+  const runInTurn = createRunTurn(perform, maxConcurrentRuns)
 
   async function inspect(id: string, signal: StopSignal): Promise<Record<string, unknown>> {
     const container = fieldsOf((await engine.json('containerInspect', { id, signal })).body)
@@ -120,52 +121,44 @@ export function createDockerProvider({
   }
 
   const answers: Answers = {
-    async 'GET /containers'({ query: { all, limit } }, { signal }) {
+    async 'GET /containers'({ query: { all, limit } }, signal) {
       // Without `all` the engine lists what runs; its `limit` would bring stopped ones back.
       const query = all ? { all: 'true', ...(!hideRuns && { limit }) } : {}
       const { body } = await engine.json('containerList', { query, signal })
       const listed = listIn(body, '/containers/json')
       return { containers: containerRows(hideRuns ? listed.filter((one) => !keeper.isRun(one)) : listed, limit) }
     },
-    async 'GET /containers/{id}'({ id }, { signal }) {
+    async 'GET /containers/{id}'({ id }, signal) {
       return { container: containerDetails(await inspect(id, signal), now()) }
     },
-    async 'POST /containers/{id}/start'({ id }, { signal }) {
+    async 'POST /containers/{id}/start'({ id }, signal) {
       const { changed } = await engine.json('containerStart', { id, signal })
       return { changed }
     },
-    async 'POST /containers/{id}/stop'({ id, query: { timeout } }, { signal }) {
+    async 'POST /containers/{id}/stop'({ id, query: { timeout } }, signal) {
       const { changed } = await engine.json('containerStop', { id, query: { t: timeout }, signal })
       return { changed }
     },
-    async 'GET /containers/{id}/logs'({ id, query: { tail, timestamps } }, { signal }) {
+    async 'GET /containers/{id}/logs'({ id, query: { tail, timestamps } }, signal) {
       const terminal = await terminalOf(id, signal)
       const text = createLogText(terminal)
       const query = { stdout: 1, stderr: 1, follow: 0, tail, timestamps: timestamps ? 1 : 0 }
       await engine.stream('containerLogs', { id: terminal.id, query, signal }, text.push)
       return { logs: text.end() }
     },
-    async 'GET /containers/{id}/stats'({ id }, { signal }) {
+    async 'GET /containers/{id}/stats'({ id }, signal) {
       return { stats: await readStats(id, signal) }
     },
-    async 'GET /images'({ query: { limit } }, { signal }) {
+    async 'GET /images'({ query: { limit } }, signal) {
       const { body } = await engine.json('imageList', { signal })
       return { images: imageRows(listIn(body, '/images/json'), limit) }
     },
-    async 'POST /containers/run'(_request, { signal, body, ...told }) {
-      // Parsed where the request came in, because the spec says how long it may take.
-      const given = body as RunSpec
-      // Before anything is asked of the engine.
-      const spec = { ...given, mounts: await resolveMounts(given.mounts, mountHost) }
-      await keepSwept(signal)
-      return runProgram(engine, spec, { signal, ...told, keeper, seccompFiles, logger })
-    },
   }
 
-  const sweep: DockerProvider['sweep'] = ({ signal, timeoutMs } = {}) =>
+  const sweep: DockerProvider['sweep'] = async ({ signal, timeoutMs } = {}) =>
     perform({ what: 'the sweep', write: true, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs }, (joined) =>
       keeper.sweep(joined),
-    )
+    ).done
 
   /** The first run is swept for; from then on it happens by the clock. */
   async function keepSwept(signal: StopSignal): Promise<void> {
@@ -175,19 +168,18 @@ export function createDockerProvider({
     await keeper.sweep(signal).catch(failed)
   }
 
-  async function perform<T>(bounds: Bounds, work: (signal: StopSignal) => Promise<T>): Promise<T> {
+  function perform<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Promise<T>): Bounded<T> {
     if (closed) throw new Failure('UNAVAILABLE', 'The provider is closed. Create another.', { retriable: false })
-    const call: Bounded<T> = bounded(bounds, work, () => {
-      active.delete(call)
-    })
+    const call = bounded(bounds, work)
     active.add(call)
-    return call.done
+    call.ended.then(() => active.delete(call))
+    return call
   }
 
   async function shutDown(): Promise<void> {
     clearInterval(sweeping)
     for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
-    await Promise.allSettled([...active].map(({ done }) => done))
+    while (active.size > 0) await Promise.all([...active].map(({ ended }) => ended))
     await caller.close()
     await seccompFiles?.remove()
   }
@@ -201,20 +193,29 @@ export function createDockerProvider({
     async request(method, path, given, options = {}) {
       const { timeoutMs, onOutput, onProgress, runId } = options
       const request = parseL1Request(method, path)
-      const spec = request.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
-      const longest = spec ? spec.timeout_ms + pullTime(spec) + RUN_SLACK_MS : defaultTimeoutMs + stopTime(request)
-      const write = !spec && method !== 'GET'
-      const answer = answers[request.route] as (request: L1Request, context: Context) => Promise<unknown>
       const signal = stopSignalOf(options) ?? options.signal
-      const bounds = { what: request.route, write, signal, timeoutMs: positive(timeoutMs) ?? longest }
-      const told = { onOutput, onProgress, runId }
-      return perform(bounds, (joined) => answer(request, { signal: joined, body: spec, ...told }))
+      if (request.route === 'POST /containers/run') {
+        const spec = parseRunSpec(given)
+        const longest = spec.timeout_ms + pullTime(spec) + ENDING_MS
+        const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? longest }
+        return runInTurn(bounds, async (joined, progress) => {
+          // Before anything is asked of the engine.
+          const mounts = await resolveMounts(spec.mounts, mountHost)
+          await keepSwept(joined)
+          const told = { onOutput, onProgress, runId, keeper, seccompFiles, logger, progress }
+          return runProgram(engine, { ...spec, mounts }, { signal: joined, ...told })
+        })
+      }
+      const longest = defaultTimeoutMs + stopTime(request)
+      const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? longest, write: method !== 'GET' }
+      const answer = answers[request.route] as (request: L1Request, signal: StopSignal) => Promise<unknown>
+      return perform(bounds, (joined) => answer(request, joined)).done
     },
-    engine: ({ signal, timeoutMs } = {}) =>
+    engine: async ({ signal, timeoutMs } = {}) =>
       perform(
         { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
         (joined) => engine.identity(joined),
-      ),
+      ).done,
     sweep,
     close,
     [Symbol.asyncDispose]: close,

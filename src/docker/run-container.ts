@@ -55,7 +55,8 @@ export async function verifyContainer(
   { request, identity, signal }: { request: CreateRequest; identity: EngineIdentity; signal: StopSignal },
 ): Promise<void> {
   const { body } = await engine.json('containerInspect', { id, signal })
-  const mismatch = findMismatch(request, fieldsOf(body), identity)
+  const made = fieldsOf(body)
+  const mismatch = made.Id === id ? findMismatch(request, made, identity) : { field: 'Id', asked: id, found: made.Id }
   if (mismatch === undefined) return
   const { field, asked, found } = mismatch
   throw new Failure(
@@ -65,7 +66,13 @@ export async function verifyContainer(
   )
 }
 
-const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+function shown(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+  } catch {
+    return 'something nested too deeply to show'
+  }
+}
 
 /** False when it had ended by itself already. */
 export async function killContainer(engine: Engine, id: string): Promise<boolean> {
@@ -88,12 +95,18 @@ export async function inspectEnd(engine: Engine, id: string): Promise<EndState> 
   const { body } = await cleanUp('the last look at the container', (signal) =>
     engine.json('containerInspect', { id, signal }),
   )
-  const state = fieldsOf(fieldsOf(body).State)
+  const { Id, State } = fieldsOf(body)
+  const state = fieldsOf(State)
   const [startedAt, finishedAt] = [instantOf(state.StartedAt), instantOf(state.FinishedAt)]
+  const ended = Id === id && state.Running === false && startedAt !== undefined && finishedAt !== undefined
+  // Nothing may stand for success but the engine's own word of it.
+  if (!ended || !Number.isInteger(state.ExitCode)) {
+    throw malformedAnswer('/containers/{id}/json', 'it does not tell how the program ended')
+  }
   return {
     exit_code: numberOf(state.ExitCode),
     oom_killed: state.OOMKilled === true,
-    duration_ms: startedAt && finishedAt ? Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)) : 0,
+    duration_ms: Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt)),
   }
 }
 

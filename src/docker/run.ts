@@ -1,6 +1,6 @@
 /** Runs one program in a container of its own: create, attach, start, wait or kill, and always remove. */
 
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
@@ -24,6 +24,8 @@ import { resolveImage } from './run-image.js'
 import { resolveNetwork } from './run-network.js'
 import { seccompProfile } from './seccomp.js'
 import type { SeccompFiles } from './seccomp-file.js'
+import { malformedAnswer } from './upstream.js'
+import { fieldsOf } from './wire.js'
 
 export interface RunOptions {
   signal: StopSignal
@@ -35,9 +37,19 @@ export interface RunOptions {
   onOutput?: RequestOptions['onOutput']
   onProgress?: RequestOptions['onProgress']
   logger?: Logger | undefined
+  /** Kept up to date for a caller who cannot wait for the end. */
+  progress?: RunProgress
 }
 
-/** `warnings` tells what the outcome cannot: a container that could not be removed. */
+/** What is known of a run that goes on. */
+export interface RunProgress {
+  /** From when the program is told to start: the outcome so far. */
+  soFar?: () => RunOutcome
+  /** From its end: the answer, while its container is removed. */
+  answer?: RunAnswer
+}
+
+/** `warnings` tells what the outcome cannot: a container that could not be removed, output that may be missing. */
 export interface RunAnswer {
   run: RunOutcome
   warnings?: string[]
@@ -54,7 +66,7 @@ type Cause = 'deadline' | 'output_limit' | 'abort'
  * engine was lost, the Failure's `partial.data.run` has the outcome so far. The container is removed either way.
  */
 export async function runProgram(engine: Engine, spec: RunSpec, options: RunOptions): Promise<RunAnswer> {
-  const { signal, keeper, runId } = options
+  const { signal, keeper, runId, progress = {} } = options
   const identity = await engine.identity(signal)
   const enginePosture = await engine.posture(signal)
   const networkId = await resolveNetwork(engine, spec.network, signal)
@@ -63,10 +75,25 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   try {
     const seccomp = await seccompFor(identity, options)
     const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp, networkId })
-    const { ended, left } = await runOnce(engine, spec, { request, identity, name: ticket.name }, options)
     const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
-    const run: RunOutcome = { ...ended.outcome, image_id: image.id, posture }
-    const failure: Failure | undefined = ended.lost ?? (ended.cause === 'abort' ? signal.reason : undefined)
+    const complete = (outcome: Ended['outcome']): RunOutcome => ({ ...outcome, image_id: image.id, posture })
+    const failureOf = ({ lost, cause }: Ended): Failure | undefined =>
+      lost ?? (cause === 'abort' ? signal.reason : undefined)
+    const { ended, left } = await runOnce(engine, spec, {
+      ...options,
+      request,
+      identity,
+      name: ticket.name,
+      onStart(soFar) {
+        progress.soFar = () => complete(soFar())
+      },
+      onEnd(end, id) {
+        const warnings = [...end.warnings, `container ${id} was still being removed when the time was over`]
+        if (failureOf(end) === undefined) progress.answer = { run: complete(end.outcome), warnings }
+      },
+    })
+    const run = complete(ended.outcome)
+    const failure = failureOf(ended)
     if (failure !== undefined) {
       throw amend(failure, {
         // Asking again would run the program again.
@@ -75,7 +102,8 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
         details: { ...(ended.lost && { may_have_run: true }), ...(left !== undefined && { not_removed: left }) },
       })
     }
-    return left === undefined ? { run } : { run, warnings: [`container ${left} could not be removed`] }
+    const warnings = [...ended.warnings, ...(left === undefined ? [] : [`container ${left} could not be removed`])]
+    return warnings.length === 0 ? { run } : { run, warnings }
   } finally {
     ticket.end()
   }
@@ -91,25 +119,27 @@ async function seccompFor(
   return seccompFiles && { option: await seccompFiles.path(profile), sha256: profile.sha256 }
 }
 
-interface Prepared {
+interface Prepared extends RunOptions {
   request: CreateRequest
   identity: EngineIdentity
   name: string
+  onStart(soFar: () => Ended['outcome']): void
+  onEnd(ended: Ended, id: string): void
 }
 
 /** Creates, verifies, executes and removes; `left` is the id of a container that could not be removed. */
 async function runOnce(
   engine: Engine,
   spec: RunSpec,
-  { request, identity, name }: Prepared,
-  options: RunOptions,
+  prepared: Prepared,
 ): Promise<{ ended: Ended; left: string | undefined }> {
-  const { signal, logger } = options
+  const { request, identity, name, signal, logger, onEnd } = prepared
   const id = await createContainer(engine, { name, body: request.body }, { signal, logger })
   let ended: Ended
   try {
     await verifyContainer(engine, id, { request, identity, signal })
-    ended = await execute(engine, id, spec, options)
+    ended = await execute(engine, id, spec, prepared)
+    onEnd(ended, id)
   } catch (error) {
     const left = await removeContainer(engine, id, logger)
     if (left === undefined || !isFailure(error)) throw error
@@ -124,10 +154,11 @@ interface Ended {
   cause: Cause | undefined
   /** Set when the engine was lost after it was told to start: the program may have run, to an end unknown. */
   lost?: Failure
+  warnings: string[]
 }
 
-async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOptions): Promise<Ended> {
-  const { signal, onOutput, logger } = options
+async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepared): Promise<Ended> {
+  const { signal, onOutput, logger, onStart } = options
   const output = createOutput(spec.output)
   const live = createLiveOutput(onOutput, logger)
   const ending = createEnding(signal)
@@ -155,6 +186,11 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
   }
   let mayHaveRun = false
   try {
+    // What the engine has closed already is not what the program will print to. One turn reads the end, the next tells it.
+    await nextTurn()
+    await nextTurn()
+    if (streams.closed()) throw malformedAnswer('/containers/{id}/attach', 'it ended before the program was started')
+    onStart(() => soFar({}))
     // Once, by full id: a second start of a container that has exited would run the program again.
     await withPatience(signal, (patient) => engine.json('containerStart', { id, signal: patient })).catch(
       (error: unknown) => {
@@ -165,12 +201,13 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: RunOp
     mayHaveRun = true
     ending.endAfter(spec.timeout_ms)
     const cause = await waitOrKill(engine, id, ending.cause)
-    await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
+    const missing = await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
     live.end()
-    return { cause, outcome: soFar(await inspectEnd(engine, id), cause) }
+    const outcome = soFar(await inspectEnd(engine, id), cause)
+    return { cause, outcome, warnings: missing === undefined ? [] : [missing] }
   } catch (error) {
     if (!mayHaveRun || !isFailure(error)) throw error
-    return { cause: undefined, outcome: soFar({}), lost: error }
+    return { cause: undefined, outcome: soFar({}), lost: error, warnings: [] }
   } finally {
     ending.dispose()
     streams.close()
@@ -186,14 +223,13 @@ function drainTime(cause: Cause | undefined): number {
 /** Resolves with the cause when the program was killed for it, and with undefined when it ended by itself. */
 async function waitOrKill(engine: Engine, id: string, cause: Promise<Cause>): Promise<Cause | undefined> {
   const waiting = new AbortController()
-  const exited = engine.json('containerWait', {
-    id,
-    query: { condition: 'not-running' },
-    signal: waiting.signal,
+  const query = { condition: 'not-running' }
+  const exited = engine.json('containerWait', { id, query, signal: waiting.signal }).then(({ body }) => {
+    if (!Number.isInteger(fieldsOf(body).StatusCode)) throw malformedAnswer('/containers/{id}/wait', 'it has no status')
   })
   exited.catch(() => {})
   try {
-    const reason = await Promise.race([exited.then(() => undefined), cause])
+    const reason = await Promise.race([exited, cause])
     if (reason === undefined) return undefined
     const killed = await killContainer(engine, id)
     await Promise.race([exited, delay(CLEANUP_MS, undefined, { signal: waiting.signal })])

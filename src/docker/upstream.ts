@@ -2,27 +2,32 @@
 import { Failure } from '../core/failure.js'
 
 const MAX_MESSAGE = 1000
+const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 307, 308])
 
 /** The answer of an engine that refused: its status, and its own words where it sent the documented `{ message }`. */
 export function upstreamFailure(status: number, text: string, route: string): Failure {
   const said = engineMessage(text)
-  const redirect = status >= 300 && status < 400
-  const message = redirect
-    ? `The engine answered ${route} with a redirect (${status}), which is never followed.`
-    : `The engine answered ${route} with status ${status}${said ? `: ${said}` : ' and no message of its own.'}`
-  return new Failure('UPSTREAM_ERROR', message, {
-    retriable: status === 408 || status === 429 || status >= 500,
-    details: { status, route },
-  })
+  const retriable = status === 408 || status === 429 || status >= 500
+  const answered = `The engine answered ${route} with`
+  const advice = `${retriable ? 'Try again, or look' : 'Look'} at the engine’s own log.`
+  const message = REDIRECTS.has(status)
+    ? `${answered} a redirect (${status}), which is never followed. Point DOCKER_HOST at the engine itself.`
+    : said === ''
+      ? `${answered} status ${status} and no message of its own. ${advice}`
+      : `${answered} status ${status}: ${said}${retriable ? `. ${advice}` : ''}`
+  return new Failure('UPSTREAM_ERROR', message, { retriable, details: { status, route } })
 }
 
 /** The engine answered, and the answer cannot be used; asking again would bring the same. */
 export function malformedAnswer(route: string, why: string, cause?: unknown): Failure {
-  return new Failure('UPSTREAM_ERROR', `The engine’s answer to ${route} cannot be used: ${why}.`, {
-    retriable: false,
-    details: { route },
-    cause,
-  })
+  const message = `The engine’s answer to ${route} cannot be used: ${why}. Check that a Docker Engine answers there, and no proxy that changes its answers.`
+  return new Failure('UPSTREAM_ERROR', message, { retriable: false, details: { route }, cause })
+}
+
+/** The engine answered with more than is held in memory for one answer; `most` says how much that is. */
+export function oversizedAnswer(route: string, most: string): Failure {
+  const message = `The engine’s answer to ${route} is larger than ${most}, and was cut off. Ask for less.`
+  return new Failure('UPSTREAM_ERROR', message, { retriable: false, details: { route } })
 }
 
 /** Something answered at the address, and it is no container engine. */
@@ -57,6 +62,9 @@ export function connectionFailure(error: unknown, address: string): Failure {
       `TLS with ${address} failed (${code}). Check that ca.pem signed the engine’s certificate and cert.pem is one it accepts.`,
       { retriable: false, details: { address, reason: 'tls' }, cause: error },
     )
+  }
+  if (code.endsWith('HEADERS_OVERFLOW') || code === 'HPE_HEADER_OVERFLOW') {
+    return notAnEngine(address, 'its answer’s headers have no end')
   }
   if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError')) {
     return notAnEngine(address, 'it does not speak HTTP')

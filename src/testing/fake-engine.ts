@@ -1,7 +1,7 @@
 /** A fake Docker Engine: a real HTTP server on a Unix socket that speaks Docker's wire format. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex, Writable } from 'node:stream'
@@ -39,6 +39,8 @@ export interface FakeEngineOptions {
   chunkBytes?: number
   /** What every create answers as `Warnings`. */
   createWarnings?: string[]
+  /** Listens on a port of the loopback instead of a Unix socket. */
+  tcp?: boolean
   now?: () => Date
 }
 
@@ -52,10 +54,12 @@ export interface FakeFault {
   reply?: { status: number; headers?: Record<string, string>; body?: string }
   /** Changes the JSON of the route's own answer in place: an engine that lies. */
   alter?: (json: Record<string, unknown>) => void
+  /** Done as asked (an attach is left unattached), then the connection is this function's, with the answer to send or not. */
+  raw?: (socket: Duplex, answer: { head: string; body: Buffer }) => void
 }
 
 export interface FakeEngine extends AsyncDisposable {
-  /** `unix:///…`, for createDockerProvider. */
+  /** `unix:///…` or `tcp://…`, for createDockerProvider. */
   host: string
   /** The first image's pinned reference. */
   image: string
@@ -63,6 +67,8 @@ export interface FakeEngine extends AsyncDisposable {
   requests: FakeRequest[]
   /** Resolves when no client is connected any more. */
   disconnected(): Promise<void>
+  /** Clients that are connected now. */
+  connections(): number
   /** By full id. */
   containers: ReadonlyMap<string, FakeContainer>
   /** Makes a route fail, such as `GET /containers/{id}/json`; a function may let single requests pass. Returns the undo. */
@@ -107,6 +113,7 @@ export async function createFakeEngine({
   minApiVersion = '1.12',
   chunkBytes = Number.POSITIVE_INFINITY,
   createWarnings = [],
+  tcp = false,
   now = () => new Date(),
 }: FakeEngineOptions = {}): Promise<FakeEngine> {
   const directory = await mkdtemp(join(tmpdir(), 'fake-engine-'))
@@ -159,7 +166,13 @@ export async function createFakeEngine({
     }
     const bytes = reply.json === undefined ? reply.bytes : Buffer.from(`${JSON.stringify(reply.json)}\n`)
     const type = reply.json === undefined ? 'application/octet-stream' : 'application/json'
-    response.writeHead(reply.status, { 'content-type': type, ...reply.headers })
+    const headers = { 'content-type': type, ...reply.headers }
+    if (fault?.raw) {
+      const head = headOf(reply.status, headers, bytes)
+      fault.raw(message.socket, { head, body: bytes ?? Buffer.alloc(0) })
+      return
+    }
+    response.writeHead(reply.status, headers)
     if (bytes) await writeCut(response, bytes, chunkBytes)
     response.end()
   }
@@ -168,9 +181,10 @@ export async function createFakeEngine({
     taken.add(socket)
     socket.once('close', () => taken.delete(socket))
     socket.on('error', () => {})
+    if (!message.url?.includes('stdin=1')) socket.once('end', () => socket.end()).resume()
     const { request, fault, refused } = await admit(message)
     if (fault?.end === 'hang') return
-    if (fault?.end === 'drop') return void socket.destroy()
+    if (fault?.end === 'drop' || fault?.end === 'lose') return void socket.destroy()
     const container = request.route === ATTACH_ROUTE ? findContainer(world, request.name) : undefined
     const reply = fault?.reply ?? asPlain(refused ?? (container ? undefined : noSuchContainer(request.name)))
     if (reply || !container) {
@@ -179,13 +193,12 @@ export async function createFakeEngine({
       socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n${body}`)
       return
     }
+    if (fault?.raw) return void fault.raw(socket, { head: UPGRADED, body: Buffer.alloc(0) })
     attach(container, request, socket, head)
   }
 
   function attach(container: FakeContainer, { query }: FakeRequest, socket: Duplex, head: Buffer): void {
-    socket.write(
-      'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
-    )
+    socket.write(UPGRADED)
     let writing = Promise.resolve()
     const leave = container.attach({
       onOutput({ stream, bytes }) {
@@ -219,7 +232,8 @@ export async function createFakeEngine({
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(socketPath, resolve)
+    if (tcp) server.listen(0, '127.0.0.1', resolve)
+    else server.listen(socketPath, resolve)
   })
 
   async function close(): Promise<void> {
@@ -231,9 +245,10 @@ export async function createFakeEngine({
   }
 
   return {
-    host: `unix://${socketPath}`,
+    host: tcp ? `tcp://127.0.0.1:${(server.address() as AddressInfo).port}` : `unix://${socketPath}`,
     image: images[0]?.reference ?? '',
     requests,
+    connections: () => connected.size,
     async disconnected() {
       if (connected.size === 0) return
       await new Promise<void>((resolve) => {
@@ -253,6 +268,16 @@ export async function createFakeEngine({
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+const UPGRADED =
+  'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n'
+
+function headOf(status: number, headers: Record<string, string>, body: Buffer | undefined): string {
+  const all = body === undefined ? headers : { ...headers, 'content-length': String(body.length) }
+  // What follows on this connection would wait for an answer that the server does not know to be given.
+  const lines = Object.entries({ ...all, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`
 }
 
 function unknownProgram({ argv, write }: Parameters<FakeProgram>[0]): number {

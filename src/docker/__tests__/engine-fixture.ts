@@ -87,9 +87,9 @@ async function untilLogged(provider: ProviderFixture['provider'], name: string):
   assert.fail(`${name} has not printed its lines`)
 }
 
-/** One request over the engine's own API; resolves with its JSON. */
-export async function engineCall(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  const text = await call(socketPath, method, path, body)
+/** One request over the engine's own API, by the path of its socket or as `tcp://`; resolves with its JSON. */
+export async function engineCall(socketOrHost: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  const text = await call(socketOrHost, method, path, body)
   return text === '' ? undefined : JSON.parse(text)
 }
 
@@ -127,14 +127,18 @@ export async function pushImage({
 }
 
 /** The same, for answers that are no JSON. */
-function call(socketPath: string, method: string, path: string, body?: unknown): Promise<string> {
+function call(socketOrHost: string, method: string, path: string, body?: unknown): Promise<string> {
   return new Promise((resolve, reject) => {
     // A push wants credentials, be they empty.
     const headers = {
       'x-registry-auth': Buffer.from('{}').toString('base64'),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     }
-    const sent = httpRequest({ socketPath, method, path, headers, agent: false }, (answer) => {
+    const { hostname, port } = socketOrHost.startsWith('/')
+      ? { hostname: undefined, port: undefined }
+      : new URL(socketOrHost)
+    const address = hostname === undefined ? { socketPath: socketOrHost } : { hostname, port }
+    const sent = httpRequest({ ...address, method, path, headers, agent: false }, (answer) => {
       let text = ''
       answer.setEncoding('utf8')
       answer.on('data', (chunk: string) => {

@@ -17,8 +17,8 @@ const pieces = fc.array(
 
 function parse(chunks: Buffer[]): Record<OutputStream, string> {
   const bytes: Record<OutputStream, Buffer[]> = { stdout: [], stderr: [] }
-  const push = createFrameParser((stream, piece) => bytes[stream].push(Buffer.from(piece)))
-  for (const chunk of chunks) push(chunk)
+  const parser = createFrameParser((stream, piece) => bytes[stream].push(Buffer.from(piece)))
+  for (const chunk of chunks) parser.push(chunk)
   return { stdout: Buffer.concat(bytes.stdout).toString(), stderr: Buffer.concat(bytes.stderr).toString() }
 }
 
@@ -50,6 +50,17 @@ test('any frames in any chunks give back what was framed', () => {
 test('a bogus length allocates nothing and passes on what is there', () => {
   const header = Buffer.from([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])
   assert.deepEqual(parse([header, Buffer.from('x')]), { stdout: 'x', stderr: '' })
+})
+
+test('output that ends in the middle of a frame or of its header is an UPSTREAM_ERROR', () => {
+  const body = frame('stdout', Buffer.from('ab'))
+  for (let at = 1; at < body.length; at++) {
+    const parser = createFrameParser(() => {})
+    parser.push(body.subarray(0, at))
+    assert.throws(parser.end, (error) => isFailure(error) && error.code === 'UPSTREAM_ERROR')
+    parser.push(body.subarray(at))
+    parser.end()
+  }
 })
 
 test('stream 0 counts as standard output', () => {
