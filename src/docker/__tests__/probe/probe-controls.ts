@@ -31,7 +31,10 @@ const WITHOUT: Record<string, (body: Body) => void> = {
   // A container that runs an engine may lack this one itself, and then it has none to give.
   capabilities: ({ HostConfig }) => Object.assign(HostConfig, { CapDrop: ['SYS_RESOURCE'], CapAdd: ['ALL'] }),
   seccomp: ({ HostConfig }) => {
-    HostConfig.SecurityOpt = [...HostConfig.SecurityOpt.filter((one) => !/^seccomp[=:]/.test(one)), 'seccomp=unconfined']
+    HostConfig.SecurityOpt = [
+      ...HostConfig.SecurityOpt.filter((one) => !/^seccomp[=:]/.test(one)),
+      'seccomp=unconfined',
+    ]
   },
   'no-new-privileges': ({ HostConfig }) => {
     HostConfig.SecurityOpt = HostConfig.SecurityOpt.filter((one) => !one.startsWith('no-new-privileges'))

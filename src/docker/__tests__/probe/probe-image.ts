@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { askEngine } from '../../../../scripts/engine.js'
 import { imageArchive, localLayer } from '../../../../scripts/engine/busybox-image.js'
 import type { TarEntry } from '../../../../scripts/engine/tar.js'
+import { askEngine } from '../../../../scripts/engine.js'
 
 const PLACE = fileURLToPath(new URL('.', import.meta.url))
 const SOURCES = readdirSync(PLACE)
@@ -19,12 +19,18 @@ export interface ListedProbe {
   tries: string
 }
 
-/** The probes of the program, read from its sources in the order in which it runs them. */
-export function listProbes(): ListedProbe[] {
+/** The groups of the program, in the order of its own table. */
+export const GROUPS = ['files', 'mounts', 'kernel', 'processes', 'network', 'image', 'bombs', 'last'] as const
+
+/** The probes of the program by group, read from its sources. */
+export function listProbes(groups: readonly (typeof GROUPS)[number][] = GROUPS): ListedProbe[] {
+  const text = SOURCES.map((path) => readFileSync(path, 'utf8')).join('\n')
   const entry = /^ {4}\{"([a-z0-9-]+)",\s+"([^"]+)",\s+\w+\},$/gm
-  return SOURCES.flatMap((path) =>
-    [...readFileSync(path, 'utf8').matchAll(entry)].map(([, name = '', tries = '']) => ({ name, tries })),
-  )
+  return groups.flatMap((group) => {
+    const [, list] = new RegExp(`\\{"${group}", (\\w+)\\}`).exec(text) ?? []
+    const [, inside = ''] = new RegExp(`const struct probe ${list}\\[\\] = \\{([\\s\\S]*?)^\\};`, 'm').exec(text) ?? []
+    return [...inside.matchAll(entry)].map(([, name = '', tries = '']) => ({ name, tries }))
+  })
 }
 
 /** Why the program cannot be built here; undefined when it can. */
@@ -58,6 +64,9 @@ const HOSTILE = {
   StopSignal: 'SIGCONT',
 }
 
+/** Milliseconds since the epoch, some thousand years from now. */
+export const FAR_DEADLINE = '99999999999999'
+
 /** The images by what is wrong with them. */
 const SETTINGS = {
   plain: {},
@@ -69,7 +78,7 @@ const SETTINGS = {
   volumeProc: { Volumes: { '/tmp/../proc': {} } },
   volumeLink: { Volumes: { '/link-to-etc': {} } },
   labels: {
-    Labels: { 'skillgate.managed': '0', 'skillgate.owner': 'somebody-else', 'com.docker.compose.project': 'theirs' },
+    Labels: { 'skillgate.managed': '0', 'skillgate.owner': 'somebody-else', 'skillgate.deadline': FAR_DEADLINE },
   },
   tmpLink: {},
 } satisfies Record<string, Record<string, unknown>>
