@@ -57,7 +57,10 @@ async function containedOrRefused({ run }: Ground, kind: ImageKind, probes: stri
     outcome = await run(kind, ['/bin/probe', ...probes])
   } catch (error) {
     assert.ok(isFailure(error), String(error))
-    return `refused: ${error.code}`
+    // An answer of the engine, not its absence, to that very call.
+    assert.deepEqual([error.code, error.details?.route], ['UPSTREAM_ERROR', 'POST /containers/{id}/start'])
+    assert.equal(typeof error.details?.status, 'number', error.message)
+    return 'the engine cannot start it'
   }
   const lines = parseLines(outcome.stdout)
   assert.deepEqual(lines.map(({ name }) => name).sort(), [...probes].sort(), outcome.stderr)
@@ -123,6 +126,7 @@ async function outOfMemory({ run }: Ground): Promise<string> {
 async function foreignLabels({ host, images, run }: Ground): Promise<string> {
   const controller = new AbortController()
   const filters = encodeURIComponent(JSON.stringify({ ancestor: [images.labels] }))
+  // All of them: a program may print before the engine lists its container as running.
   let listing: Promise<string> | undefined
   const error = await rejection(
     run(
@@ -132,7 +136,9 @@ async function foreignLabels({ host, images, run }: Ground): Promise<string> {
       {
         signal: controller.signal,
         onOutput() {
-          listing ??= askEngine(host, 'GET', `/containers/json?filters=${filters}`).finally(() => controller.abort())
+          listing ??= askEngine(host, 'GET', `/containers/json?all=1&filters=${filters}`).finally(() =>
+            controller.abort(),
+          )
         },
       },
     ),

@@ -35,10 +35,15 @@ export function writeTable({ rows, where }: Seen): void {
   const inside = rows.filter(({ bare }) => bare !== undefined)
   const escaping = inside.filter(({ bare }) => bare)
   const text = `
-Written by \`src/docker/__tests__/probes.test.ts\` from what it saw on ${where} (\`UPDATE_DOCS=1\`; CI runs every
-probe each time). A probe that escapes without any control and not in a run proves a control; of the ${inside.length} probes
-of the program ${escaping.length} do. The others have nothing to reach on this kernel, or the engine keeps it from every container.
-"Alone" names each control that stops the probe when it is the only one.
+Tried by \`src/docker/__tests__/probes.test.ts\` whenever it has a Docker Engine, and written by it (\`UPDATE_DOCS=1\`), here on
+${where}.
+
+A probe proves a control when it escapes without controls and not in a run: of the ${inside.length} probes that run inside the
+container ${escaping.length} do. The others find nothing to reach on this machine, or the engine keeps it from every container.
+"Alone" names each control that stops a probe when it is the only one; \`--\` where it takes several, or none.
+
+Process 1 of a container is an init program with the same user as the run's own, and holds the standard streams alone. That
+a program can write to its memory (\`/proc/1/mem\`), as to that of its own children, gives it nothing.
 
 | probe | tries to | in a run | without controls | alone |
 |---|---|---|---|---|
