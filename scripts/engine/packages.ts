@@ -49,7 +49,7 @@ const POLICY = '/usr/sbin/policy-rc.d'
 export function ensurePackages({ install, kinds = ['docker', 'podman'], log = progress }: PackagesOptions): Packages {
   const unable = unableReason()
   if (unable) return { ready: [], reason: unable }
-  const beside = install && kinds.includes('docker') ? BESIDE : []
+  const beside = install ? BESIDE : []
   const missing = missingPackages(kinds, beside)
   if (missing.length === 0) return { ready: [...kinds], reason: '' }
   if (!install) return answer(kinds, `the Debian packages ${missing.join(', ')} are not installed`)

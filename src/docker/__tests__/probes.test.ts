@@ -6,6 +6,7 @@ import type { RequestOptions } from '../../core/provider.js'
 import type { RunOutcome, RunSpec } from '../../core/run-spec.js'
 import { createBody } from '../create-body.js'
 import { createDockerProvider, type DockerProvider } from '../index.js'
+import { seccompProfile } from '../seccomp.js'
 import { type Ground, HOST_PROBES } from './probe/host-probes.js'
 import { type Body, CONTROLS, type ProbeLine, parseLines, permissive, runBare } from './probe/probe-controls.js'
 import {
@@ -22,6 +23,9 @@ import { readTable, type TableRow, writeTable } from './probe/probe-table.js'
 /** What escapes in a run, and why that is let be. An entry that does not escape any more fails the test. */
 const LET_BE: Record<string, string> = {
   'memfd-exec': 'memfd_create and execveat are allowed; what it executes has no more power than the program itself',
+}
+const LET_BE_ON_PODMAN = {
+  'inode-bomb': 'Podman knows no nr_inodes; the memory limit bounds them',
 }
 /** The probes by the container they share, and what that is given. */
 const BATCHES: { groups: (typeof GROUPS)[number][]; image: ImageKind; over: Partial<RunSpec> }[] = [
@@ -81,7 +85,10 @@ const writing = process.env.UPDATE_DOCS === '1'
 const probes = listProbes()
 const host = process.env.SKILLGATE_TEST_DOCKER
 const missing = host ? missingCompiler() : 'SKILLGATE_TEST_DOCKER is not set'
-if (missing) console.log(`# no probe is tried: ${missing}`)
+const podman = process.env.SKILLGATE_TEST_PODMAN
+const missingPodman = podman ? missingCompiler() : 'SKILLGATE_TEST_PODMAN is not set'
+if (missing) console.log(`# no probe is tried on Docker Engine: ${missing}`)
+if (missingPodman) console.log(`# no probe is tried on Podman: ${missingPodman}`)
 
 test('there are at least 45 probes, each named once', () => {
   const names = [...probes, ...HOST_PROBES].map(({ name }) => name)
@@ -96,8 +103,8 @@ test('the table in docs/security.md has just the probes that there are', {
   assert.deepEqual(readTable(), listed, 'write it anew: UPDATE_DOCS=1')
 })
 
-if (missing && process.env.REQUIRE_LIVE === '1') {
-  test('probes can be tried, because REQUIRE_LIVE=1', () => assert.fail(missing))
+if ((missing ?? missingPodman) && process.env.REQUIRE_LIVE === '1') {
+  test('probes can be tried, because REQUIRE_LIVE=1', () => assert.fail(missing ?? missingPodman))
 }
 
 describe('probes on a real Docker Engine', { skip: missing }, () => {
@@ -122,39 +129,15 @@ describe('probes on a real Docker Engine', { skip: missing }, () => {
   const volumes = async (): Promise<string[]> =>
     ((await ask('/volumes')).Volumes ?? []).map(({ Name }: { Name: string }) => Name).sort()
 
-  async function run(
-    kind: ImageKind,
-    cmd: string[],
-    over: Partial<RunSpec> = {},
-    options: RequestOptions = {},
-  ): Promise<RunOutcome> {
-    const answer = await provider.request('POST', '/containers/run', specOf(images[kind], cmd, over), options)
-    assert.deepEqual((answer as { warnings?: string[] }).warnings ?? [], [])
-    return (answer as { run: RunOutcome }).run
-  }
+  const run: Ground['run'] = (kind, cmd, over, options) => runIn(provider, images[kind], cmd, over, options)
 
   it('nothing in a run escapes [S15]', { timeout: 60_000 }, async () => {
-    const outcomes = await Promise.all(
-      BATCHES.map(({ groups, image, over }) => run(image, ['/bin/probe', ...groups], over)),
-    )
-    const lines = outcomes.flatMap(({ stdout }) => parseLines(stdout))
-    if (outcomes.some(({ oom_killed, stdout }) => oom_killed && stdout.startsWith('cpu-spin '))) {
-      if (!lines.some(({ name }) => name === MAY_END_ALL))
-        lines.push({ name: MAY_END_ALL, verdict: 'blocked', detail: 'the container was ended by its memory limit' })
-    }
+    const lines = await tryInRuns(provider, images)
     for (const { name, verdict, detail } of lines) {
       const why = LET_BE[name]
       seen.set(name, { result: `${verdict}: ${detail}${verdict === 'ESCAPED' && why ? `. Let be: ${why}` : ''}` })
     }
-    const names = lines.map(({ name }) => name).sort()
-    assert.deepEqual(names, probes.map(({ name }) => name).sort(), outcomes.map(({ stderr }) => stderr).join('\n'))
-    const through = lines.filter(({ verdict }) => verdict !== 'blocked')
-    assert.deepEqual(
-      through.filter(({ name, verdict }) => verdict === 'broken' || !(name in LET_BE)),
-      [],
-    )
-    const mended = Object.keys(LET_BE).filter((name) => !through.some((line) => line.name === name))
-    assert.deepEqual(mended, [], 'these are blocked now: take them off the list, and write the table anew')
+    assertBlocked(lines, LET_BE)
   })
 
   it('without the controls the same probes escape, so that a block means something', { timeout: 60_000 }, async () => {
@@ -226,7 +209,13 @@ describe('probes on a real Docker Engine', { skip: missing }, () => {
         const volumes = image === 'hostile' ? ['/data'] : []
         const resolved = { id: images[image], os, arch, entrypoint: [], cmd: [], workdir: '/', volumes }
         const spec = specOf(images[image], ['/bin/probe', ...inside], over)
-        const { body } = createBody(spec, { image: resolved, identity, labels: {} })
+        const { json, sha256 } = seccompProfile(arch)
+        const { body } = createBody(spec, {
+          image: resolved,
+          identity,
+          labels: {},
+          seccomp: { option: json, sha256 },
+        })
         return parseLines(await runBare(host ?? '', permissive(body as unknown as Body, kept)))
       }),
     )
@@ -240,6 +229,55 @@ describe('probes on a real Docker Engine', { skip: missing }, () => {
     return lines
   }
 })
+
+describe('probes on Podman', { skip: missingPodman }, () => {
+  it('nothing in a run escapes [S15]', { timeout: 60_000 }, async () => {
+    const provider = createDockerProvider({ host: podman ?? '', env: {}, timeoutMs: 60_000 })
+    try {
+      const images = await loadProbeImages(podman ?? '', buildProbe())
+      assertBlocked(await tryInRuns(provider, images), { ...LET_BE, ...LET_BE_ON_PODMAN })
+    } finally {
+      await provider.close()
+      await removeProbeImages(podman ?? '')
+    }
+  })
+})
+
+async function runIn(
+  provider: DockerProvider,
+  image: string,
+  cmd: string[],
+  over: Partial<RunSpec> = {},
+  options: RequestOptions = {},
+): Promise<RunOutcome> {
+  const answer = await provider.request('POST', '/containers/run', specOf(image, cmd, over), options)
+  assert.deepEqual((answer as { warnings?: string[] }).warnings ?? [], [])
+  return (answer as { run: RunOutcome }).run
+}
+
+/** What each of the program's probes printed, just once. */
+async function tryInRuns(provider: DockerProvider, images: Record<ImageKind, string>): Promise<ProbeLine[]> {
+  const outcomes = await Promise.all(
+    BATCHES.map(({ groups, image, over }) => runIn(provider, images[image], ['/bin/probe', ...groups], over)),
+  )
+  const lines = outcomes.flatMap(({ stdout }) => parseLines(stdout))
+  const last = outcomes.find(({ stdout }) => stdout.startsWith('cpu-spin '))
+  if (last?.oom_killed && !lines.some(({ name }) => name === MAY_END_ALL))
+    lines.push({ name: MAY_END_ALL, verdict: 'blocked', detail: 'the container was ended by its memory limit' })
+  const names = lines.map(({ name }) => name).sort()
+  assert.deepEqual(names, probes.map(({ name }) => name).sort(), outcomes.map(({ stderr }) => stderr).join('\n'))
+  return lines
+}
+
+function assertBlocked(lines: readonly ProbeLine[], letBe: Record<string, string>): void {
+  const through = lines.filter(({ verdict }) => verdict !== 'blocked')
+  assert.deepEqual(
+    through.filter(({ name, verdict }) => verdict === 'broken' || !(name in letBe)),
+    [],
+  )
+  const mended = Object.keys(letBe).filter((name) => !through.some((line) => line.name === name))
+  assert.deepEqual(mended, [], 'these are blocked now: take them off the list, and write the table anew')
+}
 
 function specOf(image: string, cmd: string[], over: Partial<RunSpec>): RunSpec {
   return {

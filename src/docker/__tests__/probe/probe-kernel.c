@@ -10,6 +10,7 @@
 #include <sys/personality.h>
 #include <sys/time.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 
 static void load_bpf(void) {
   union bpf_attr attributes = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
@@ -117,14 +118,18 @@ static void run_from_memory(void) {
     if (write(to, buffer, (size_t)got) != got) blocked("cannot copy: %s", strerrorname_np(errno));
   int done[2];
   if (pipe2(done, O_CLOEXEC) != 0) blocked("%s", strerrorname_np(errno));
-  if (fork() == 0) {
+  pid_t child = fork();
+  if (child == 0) {
     syscall(SYS_execveat, to, "", (char *[]){"brought-in", "nothing", NULL}, (char *[]){NULL}, AT_EMPTY_PATH);
     int reason = errno;
     _exit(write(done[1], &reason, sizeof reason) < 0);
   }
   close(done[1]);
   int reason;
-  if (read(done[0], &reason, sizeof reason) == sizeof reason) blocked("%s", strerrorname_np(reason));
+  ssize_t got_reason = read(done[0], &reason, sizeof reason);
+  /* Left alone it would be a process of another name, which a later probe would find. */
+  waitpid(child, NULL, 0);
+  if (got_reason == sizeof reason) blocked("%s", strerrorname_np(reason));
   escaped("a program in memory alone was executed");
 }
 
