@@ -145,9 +145,21 @@ test('the image archive is the same bytes for the same busybox, whatever the ord
 })
 
 test('tar reads the layer back with its modes, links and contents', { skip: noTar() }, () => {
-  const layer = busyboxLayer(Buffer.from('x'.repeat(600)), ['sh'])
+  const layer = busyboxLayer(
+    Buffer.from('x'.repeat(600)),
+    ['sh'],
+    [
+      { path: 'kmsg', mode: 0o666, device: [1, 11] },
+      { path: 'home', link: '/proc' },
+      { path: 'bin/setuid', mode: 0o6755, content: 'x' },
+    ],
+  )
   const listing = spawnSync('tar', ['-tvf', '-'], { input: layer, encoding: 'utf8' })
   assert.equal(listing.status, 0, listing.stderr)
+  assert.match(listing.stdout, /^crw-rw-rw- .* 1,11 .* kmsg$/m)
+  assert.match(listing.stdout, /^-rwsr-sr-x .* 1 .* bin\/setuid$/m)
+  assert.match(listing.stdout, /^lrwxrwxrwx .* home -> \/proc$/m)
+  assert.doesNotMatch(listing.stdout, / home\/$/m)
   assert.match(listing.stdout, /^drwxrwxrwt .* tmp\/$/m)
   assert.match(listing.stdout, /^-rwxr-xr-x .* 600 .* bin\/busybox$/m)
   assert.match(listing.stdout, /^lrwxrwxrwx .* bin\/sh -> busybox$/m)

@@ -21,8 +21,8 @@ function isStatic(elf: Buffer): boolean {
   return !types.includes(PROGRAM_HEADER_INTERPRETER)
 }
 
-/** The image's only layer. */
-export function busyboxLayer(busybox: Uint8Array, applets: readonly string[]): Buffer {
+/** The image's only layer; `more` are entries beside busybox and its applets. */
+export function busyboxLayer(busybox: Uint8Array, applets: readonly string[], more: readonly TarEntry[] = []): Buffer {
   const directories = ['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'var']
   const entries: TarEntry[] = [
     ...directories.map((path) => ({ path, directory: true }) as const),
@@ -35,11 +35,16 @@ export function busyboxLayer(busybox: Uint8Array, applets: readonly string[]): B
       .sort()
       .map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
   ]
-  return tar(entries)
+  // An entry of the caller's replaces ours: twice the same path would be written through the first, link or not.
+  const replaced = new Set(more.map(({ path }) => path))
+  return tar([...entries.filter(({ path }) => !replaced.has(path)), ...more])
 }
 
-/** The layer as a loadable image named `reference`; the same busybox gives the same bytes, and so the same digest. */
-export function imageArchive(layer: Uint8Array, reference: string): Buffer {
+/**
+ * The layer as a loadable image named `reference`; the same busybox gives the same bytes, and so the same digest.
+ * `settings` are the image's own wishes (User, Volumes, Labels …), over the usual ones.
+ */
+export function imageArchive(layer: Uint8Array, reference: string, settings: Record<string, unknown> = {}): Buffer {
   const config = JSON.stringify({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
@@ -47,6 +52,7 @@ export function imageArchive(layer: Uint8Array, reference: string): Buffer {
     config: {
       Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       Cmd: ['/bin/sh', '-c', 'echo Hello from skillgate!'],
+      ...settings,
     },
     rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] },
     history: [{ created: EPOCH, created_by: 'skillgate test image' }],
@@ -60,12 +66,12 @@ export function imageArchive(layer: Uint8Array, reference: string): Buffer {
   ])
 }
 
-/** The archive made of this machine's own busybox. */
-export function localImageArchive(reference: string): Buffer {
+/** The layer made of this machine's own busybox. */
+export function localLayer(more: readonly TarEntry[] = []): Buffer {
   const path = findBusybox()
   if (!path) throw new Error('no statically linked busybox here: install the Debian package busybox-static')
   const applets = execFileSync(path, ['--list'], { encoding: 'utf8' }).trim().split('\n')
-  return imageArchive(busyboxLayer(readFileSync(path), applets), reference)
+  return busyboxLayer(readFileSync(path), applets, more)
 }
 
 function sha256(bytes: Uint8Array | string): string {

@@ -45,6 +45,8 @@ export function startCell(dir: string, { host, command, env = {}, cgroups, owned
   const log = openSync(logFile(dir), 'a')
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
   const child = spawn('unshare', [...namespaces, 'sh', INIT, dir, busybox, String(owned), ...command], {
+    // Podman's conmon writes a file `oom` to where it stands when a container is out of memory.
+    cwd: dir,
     detached: true,
     stdio: [owned ? 'pipe' : 'ignore', log, log],
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, ...env },

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { localImageArchive } from './busybox-image.js'
+import { imageArchive, localLayer } from './busybox-image.js'
 import { type CellState, childrenOf } from './cell.js'
 import { askEngine } from './engine-call.js'
 import { until } from './until.js'
@@ -19,7 +19,7 @@ export async function pushImage(dir: string, cell: CellState): Promise<string> {
   const { host } = cell
   await startRegistry(dir, cell)
   const headers = { 'content-type': 'application/x-tar' }
-  await askEngine(host, 'POST', '/images/load', { headers, body: localImageArchive(`${REPOSITORY}:latest`) })
+  await askEngine(host, 'POST', '/images/load', { headers, body: imageArchive(localLayer(), `${REPOSITORY}:latest`) })
   const credentials = { 'x-registry-auth': Buffer.from('{}').toString('base64') }
   await askEngine(host, 'POST', `/images/${REPOSITORY}/push?tag=latest`, { headers: credentials })
   // Podman notes only the digest of its local copy at the push: what the registry holds it learns by pulling.

@@ -38,13 +38,19 @@ const NEEDED: Record<EngineKind, { package: string; present: () => boolean }[]> 
     ...COMMON,
   ],
 }
+/** What tests on an engine use beside it; an engine without them can still be started. */
+const BESIDE = [
+  { package: 'gcc', present: () => hasProgram('gcc') },
+  { package: 'libc6-dev', present: hasStaticLibrary },
+]
 const POLICY = '/usr/sbin/policy-rc.d'
 
 /** Finds out which engines can be started here and, if allowed, installs the Debian packages that are missing. */
 export function ensurePackages({ install, kinds = ['docker', 'podman'], log = progress }: PackagesOptions): Packages {
   const unable = unableReason()
   if (unable) return { ready: [], reason: unable }
-  const missing = missingPackages(kinds)
+  const beside = install ? BESIDE : []
+  const missing = missingPackages(kinds, beside)
   if (missing.length === 0) return { ready: [...kinds], reason: '' }
   if (!install) return answer(kinds, `the Debian packages ${missing.join(', ')} are not installed`)
   if (!hasProgram('apt-get'))
@@ -69,8 +75,8 @@ function answer(kinds: readonly EngineKind[], reason: string): Packages {
   return { ready, reason: ready.length === kinds.length ? '' : reason }
 }
 
-function missingPackages(kinds: readonly EngineKind[]): string[] {
-  const needed = kinds.flatMap((kind) => NEEDED[kind])
+function missingPackages(kinds: readonly EngineKind[], beside: typeof BESIDE = []): string[] {
+  const needed = [...kinds.flatMap((kind) => NEEDED[kind]), ...beside]
   return [...new Set(needed.filter(({ present }) => !present()).map((one) => one.package))]
 }
 
@@ -99,6 +105,12 @@ function aptInstall(packages: readonly string[], log: (line: string) => void): s
   } finally {
     if (ownPolicy) rmSync(POLICY)
   }
+}
+
+function hasStaticLibrary(): boolean {
+  const { stdout } = spawnSync('gcc', ['-print-file-name=libc.a'], { encoding: 'utf8' })
+  // Where there is none, the bare name comes back.
+  return stdout?.startsWith('/') ?? false
 }
 
 function hasProgram(name: string): boolean {
