@@ -71,7 +71,7 @@ const dataOf = (run: RunOutcome, warnings: string[]): Record<string, unknown> =>
 })
 
 function toSpec(input: RunInput, constraints: Constraints): RunSpec {
-  const { max_pids, max_output_bytes, mount_roots, pull, pull_timeout_ms } = constraints
+  const { max_pids, max_output_bytes, mount_roots, pull, pull_timeout_ms, require_posture } = constraints
   const { image, cmd, entrypoint, env, stdin, timeout_ms, memory_mb, cpus, network, mounts, workdir } = input
   return {
     image,
@@ -84,6 +84,7 @@ function toSpec(input: RunInput, constraints: Constraints): RunSpec {
     network: typeof network === 'string' ? { internal: network } : network ? 'open' : 'none',
     mounts: mounts.map((mount) => ({ ...mount, root: rootOf(mount.source, mount_roots) ?? mount.source })),
     ...(pull !== 'never' && { pull, pull_timeout_ms }),
+    ...(require_posture.length > 0 && { require_posture }),
     output: { keep_bytes: Math.min(KEEP_BYTES, max_output_bytes), limit_bytes: max_output_bytes },
     ...(entrypoint && { entrypoint }),
     ...(stdin !== undefined && { stdin }),

@@ -7,6 +7,7 @@ import {
   MountSource,
   MountTarget,
   NetworkName,
+  POSTURE_DEMANDS,
   PULL_TIMEOUT_MS,
   refuseOverlaps,
   Stdin,
@@ -87,6 +88,11 @@ export const Constraints = z.strictObject({
     .max(MAX_IMAGES)
     .default([])
     .describe('Registries of which any repository and digest may run, such as ghcr.io'),
+  require_posture: z
+    .array(z.enum(POSTURE_DEMANDS))
+    .max(POSTURE_DEMANDS.length)
+    .default([])
+    .describe('What the engine itself must be; it is asked before anything is created'),
   require_signature: z
     .boolean()
     .default(false)
@@ -111,6 +117,7 @@ export const Constraints = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether params may mount; each source must lie in one of mount_roots'),
+  writable_mounts_allowed: z.boolean().default(false).describe('Whether params may mount with read_only false'),
   mount_roots: z
     .array(MountSource)
     .max(MAX_MOUNT_ROOTS)

@@ -42,6 +42,15 @@ const CHECKS: readonly Check[] = [
     }
   },
 
+  ({ mounts }, { writable_mounts_allowed }) => {
+    const writable = mounts.find(({ read_only }) => !read_only)
+    if (writable === undefined || writable_mounts_allowed) return undefined
+    return {
+      reason: `mount ${writable.target} is not read-only, which the policy does not allow`,
+      fix: { writable_mounts_allowed: true },
+    }
+  },
+
   ({ mounts }, { mounts_allowed, mount_roots }) => {
     if (mounts.length === 0) return undefined
     const outside = mounts.filter(({ source }) => rootOf(source, mount_roots) === undefined)

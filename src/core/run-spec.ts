@@ -32,9 +32,27 @@ export interface RunSpec {
   pull?: 'never' | 'if-missing'
   /** Milliseconds for the pull, which `timeout_ms` does not count. Absent means {@link PULL_TIMEOUT_MS}. */
   pull_timeout_ms?: number
+  /** What the engine itself must be, beside what is always required. */
+  require_posture?: PostureDemand[]
   /** Bytes of output (both streams together): `keep` are returned, at `limit` the program is killed. */
   output: { keep_bytes: number; limit_bytes: number }
 }
+
+/**
+ * What a policy can demand of the engine: a security module, that root in a container is nobody on its host, a swap limit,
+ * cgroup v2, the provider's own seccomp allowlist, and a runtime whose version number rules the known escapes out.
+ */
+export const POSTURE_DEMANDS = [
+  'apparmor',
+  'selinux',
+  'userns',
+  'rootless',
+  'swap_limit',
+  'cgroup_v2',
+  'own_seccomp',
+  'no_known_escape',
+] as const
+export type PostureDemand = (typeof POSTURE_DEMANDS)[number]
 
 /** A file or directory of the engine's host. */
 export interface RunMount {
@@ -93,6 +111,7 @@ const Spec = z.strictObject({
   mounts: z.array(Mount).superRefine(refuseOverlaps),
   pull: z.enum(['never', 'if-missing']).optional(),
   pull_timeout_ms: z.int().min(1).optional(),
+  require_posture: z.array(z.enum(POSTURE_DEMANDS)).optional(),
   output: z.strictObject({ keep_bytes: z.int().min(0), limit_bytes: z.int().min(1) }),
 })
 
@@ -119,6 +138,8 @@ export interface RunOutcome {
     bytes_total: number
     bytes_kept: number
     truncated: boolean
+    /** Hexadecimal SHA-256 of each stream's bytes, all of them, as the program printed them. */
+    sha256?: { stdout: string; stderr: string }
     /** True when the program was killed for printing past the limit. */
     limit_exceeded?: boolean
   }

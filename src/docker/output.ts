@@ -1,4 +1,5 @@
 /** Collects a program's output within a budget: the beginning and the end are kept, everything is counted. */
+import { createHash } from 'node:crypto'
 import type { RunOutcome } from '../core/run-spec.js'
 import type { OutputStream } from './frames.js'
 import { createRing } from './ring.js'
@@ -14,6 +15,7 @@ export function createOutput({ keep_bytes, limit_bytes }: { keep_bytes: number; 
   const head = createRing(Math.ceil(keep_bytes / 2))
   const tail = createRing(Math.floor(keep_bytes / 2))
   const total = { stdout: 0, stderr: 0 }
+  const hashes = { stdout: createHash('sha256'), stderr: createHash('sha256') }
 
   /** A cut through a line could leave half a secret that no rule recognises, so cut lines go too. */
   function kept(stream: OutputStream): { text: string; bytes: number } {
@@ -28,9 +30,16 @@ export function createOutput({ keep_bytes, limit_bytes }: { keep_bytes: number; 
     return { text: `${decode(begin)}\n[… ${total[stream] - bytes} bytes left out …]\n${decode(end)}`, bytes }
   }
 
+  /** Of what came so far: more may come. */
+  const digests = () => ({
+    stdout: hashes.stdout.copy().digest('hex'),
+    stderr: hashes.stderr.copy().digest('hex'),
+  })
+
   return {
     push(stream, bytes) {
       total[stream] += bytes.length
+      hashes[stream].update(bytes)
       const forHead = bytes.subarray(0, head.room())
       head.push(stream, forHead)
       tail.push(stream, bytes.subarray(forHead.length))
@@ -43,7 +52,7 @@ export function createOutput({ keep_bytes, limit_bytes }: { keep_bytes: number; 
       return {
         stdout: stdout.text,
         stderr: stderr.text,
-        output: { bytes_total, bytes_kept, truncated: bytes_kept < bytes_total },
+        output: { bytes_total, bytes_kept, truncated: bytes_kept < bytes_total, sha256: digests() },
       }
     },
   }

@@ -1,5 +1,6 @@
 /** What the engine can keep: the controls a run requires, and what is only told, as posture. */
 import { Failure } from '../core/failure.js'
+import type { PostureDemand } from '../core/run-spec.js'
 import type { EngineIdentity } from './engine.js'
 import { fieldsOf, listOf, textOf, textsOf } from './wire.js'
 
@@ -61,6 +62,32 @@ export function preflight(info: unknown, version: unknown, identity: EngineIdent
     swap_limit: facts.SwapLimit === true,
     unmended: runtime?.name === 'runc' ? unmendedIn(runtime.version) : [],
   }
+}
+
+/** Throws ENGINE_UNSUITABLE naming the first demand of the policy that the engine does not meet. */
+export function assertPosture(
+  posture: EnginePosture,
+  demands: readonly PostureDemand[],
+  { ownSeccomp }: { ownSeccomp: boolean },
+): void {
+  const met: Record<PostureDemand, boolean> = {
+    apparmor: posture.apparmor,
+    selinux: posture.selinux,
+    userns: posture.userns || posture.rootless,
+    rootless: posture.rootless,
+    swap_limit: posture.swap_limit,
+    cgroup_v2: posture.cgroup_version === 2,
+    own_seccomp: ownSeccomp,
+    no_known_escape: posture.runtime !== 'unknown' && posture.unmended.length === 0,
+  }
+  const unmet = demands.find((demand) => !met[demand])
+  if (unmet === undefined) return
+  const why = unmet === 'no_known_escape' ? ` (${posture.runtime}: ${posture.unmended.join(', ') || 'unknown'})` : ''
+  throw new Failure(
+    'ENGINE_UNSUITABLE',
+    `The policy demands “${unmet}” of the engine, which does not have it${why}, so nothing is run. Use another engine, or take it out of require_posture.`,
+    { details: { control: unmet } },
+  )
 }
 
 function runtimeOf(version: unknown): { name: string; version: string } | undefined {

@@ -10,6 +10,7 @@ import { type CreateContext, type CreateRequest, createBody } from './create-bod
 import type { Engine, EngineIdentity } from './engine.js'
 import type { Keeper } from './keeper.js'
 import { createOutput } from './output.js'
+import { assertPosture } from './preflight.js'
 import {
   CLEANUP_MS,
   createContainer,
@@ -69,11 +70,12 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   const { signal, keeper, runId, progress = {} } = options
   const identity = await engine.identity(signal)
   const enginePosture = await engine.posture(signal)
+  const seccomp = await seccompFor(identity, options)
+  assertPosture(enginePosture, spec.require_posture ?? [], { ownSeccomp: seccomp !== undefined })
   const networkId = await resolveNetwork(engine, spec.network, signal)
   const image = await resolveImage(engine, spec, identity, options)
   const ticket = keeper.begin(spec, runId)
   try {
-    const seccomp = await seccompFor(identity, options)
     const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp, networkId })
     const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
     const complete = (outcome: Ended['outcome']): RunOutcome => ({ ...outcome, image_id: image.id, posture })

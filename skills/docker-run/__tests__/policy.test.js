@@ -93,6 +93,13 @@ describe('without a policy the strictest defaults hold, with one exactly its con
     })
   }
 
+  it('what a policy demands of the engine goes along with the run', async () => {
+    const providerClient = recordingClient()
+    const constraints = { images: [IMAGE], require_posture: ['rootless', 'cgroup_v2'] }
+    await execute({ image: IMAGE }, { providerClient, constraints })
+    assert.deepEqual(providerClient.requests[0].body.require_posture, ['rootless', 'cgroup_v2'])
+  })
+
   it('a pull gets its own time beside the program', async () => {
     const providerClient = recordingClient()
     const constraints = { images: [IMAGE], pull: 'if-missing', pull_timeout_ms: 5_000 }
@@ -101,7 +108,11 @@ describe('without a policy the strictest defaults hold, with one exactly its con
     assert.ok(timeoutMs > 15_000 && timeoutMs <= 16_000, String(timeoutMs))
   })
 
+  const writable = { mounts: [{ ...mount, read_only: false }] }
+  const roots = { images: [IMAGE], mounts_allowed: true, mount_roots: ['/data'] }
   const CONSTRAINED = [
+    [writable, roots, false],
+    [writable, { ...roots, writable_mounts_allowed: true }, true],
     [{}, {}, false],
     [{}, { images: [IMAGE] }, true],
     [{}, { images: [`docker.io/library/${IMAGE}`] }, true],

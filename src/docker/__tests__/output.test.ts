@@ -1,5 +1,6 @@
 /** What is kept of a program's output, and what is counted. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { OutputStream } from '../frames.js'
@@ -32,7 +33,17 @@ test('the kept bytes are the first half and the last half of the budget, each on
       const { stdout, stderr, output: counts } = output.result()
       assert.deepEqual([stdout, stderr], [expected('stdout'), expected('stderr')])
       const bytes_kept = Math.min(bytes.length, keep_bytes)
-      assert.deepEqual(counts, { bytes_total: bytes.length, bytes_kept, truncated: bytes_kept < bytes.length })
+      const raw = (wanted: OutputStream) =>
+        createHash('sha256')
+          .update(
+            bytes
+              .filter(({ stream }) => stream === wanted)
+              .map(({ byte }) => byte)
+              .join(''),
+          )
+          .digest('hex')
+      const sha256 = { stdout: raw('stdout'), stderr: raw('stderr') }
+      assert.deepEqual(counts, { bytes_total: bytes.length, bytes_kept, truncated: bytes_kept < bytes.length, sha256 })
     }),
   )
 })

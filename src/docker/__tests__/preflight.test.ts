@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFailure } from '../../core/failure.js'
+import { POSTURE_DEMANDS } from '../../core/run-spec.js'
 import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
-import { preflight } from '../preflight.js'
+import { assertPosture, preflight } from '../preflight.js'
 import { seccompProfile } from '../seccomp.js'
 
 const identity = { name: 'docker', version: '27.0.1', apiVersion: '1.46', os: 'linux', arch: 'amd64' } as const
@@ -130,5 +131,23 @@ test('the seccomp profile is one text for one architecture, and lets through wha
   const guarded = new Set(['socket', 'clone', 'personality', 'mknod', 'mknodat'])
   for (const { names, args, action } of profile.syscalls) {
     if (action === 'SCMP_ACT_ALLOW' && names.some((name) => guarded.has(name))) assert.ok(args.length > 0, names.join())
+  }
+})
+
+test('a policy gets the posture it demands, or nothing is run', () => {
+  const modern = preflight(
+    { ...info, SecurityOptions: [...info.SecurityOptions, 'name=selinux'] },
+    runc('1.3.3'),
+    identity,
+  )
+  assertPosture(modern, POSTURE_DEMANDS, { ownSeccomp: true })
+  const bare = preflight({ ...info, SecurityOptions: ['seccomp'], SwapLimit: false, CgroupVersion: '1' }, {}, identity)
+  assertPosture(bare, [], { ownSeccomp: false })
+  for (const demand of POSTURE_DEMANDS) {
+    assert.throws(
+      () => assertPosture(bare, [demand], { ownSeccomp: false }),
+      (error) => isFailure(error) && error.code === 'ENGINE_UNSUITABLE' && error.details?.control === demand,
+      demand,
+    )
   }
 })
