@@ -170,6 +170,24 @@ test('the request’s own deadline ends a run as TIMEOUT, with the output so far
   assert.equal(fake.containers.size, 0)
 })
 
+test('every end has its own word', async (t) => {
+  const outcomes = new Map<string, RunOutcome>()
+  const { fake, run } = await open(t)
+  outcomes.set('exit', (await run('bothStreams')).run)
+  outcomes.set('deadline', (await run('stubborn', { timeout_ms: 50 })).run)
+  outcomes.set('output_limit', (await run('endlessOutput')).run)
+  const controller = new AbortController()
+  const onOutput = () => controller.abort()
+  outcomes.set('abort', outcomeOf(await failure(run('stubborn', {}, { onOutput, signal: controller.signal }))))
+  fake.fault('POST /containers/{id}/wait', { end: 'drop' })
+  outcomes.set('engine_lost', outcomeOf(await failure(run('bothStreams'))))
+  for (const [word, { ended_by, exit_code, output }] of outcomes) {
+    assert.equal(ended_by, word)
+    assert.equal(exit_code, word === 'exit' ? 3 : null)
+    assert.match(output.sha256?.stdout ?? '', /^[0-9a-f]{64}$/)
+  }
+})
+
 test('a program that ends as it is killed has ended by itself', async (t) => {
   const { fake, run } = await open(t)
   fake.fault('POST /containers/{id}/kill', ({ name }) => {
