@@ -1,5 +1,6 @@
 /** The provider suite's part for `POST /containers/run`. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PullProgress } from '../core/provider.js'
@@ -46,7 +47,9 @@ export function testRuns(fixture: () => ProviderFixture): void {
   testRun('a run keeps standard output and standard error apart, and reports the exit code', async (image) => {
     const outcome = await run(image, 'bothStreams')
     assert.deepEqual([outcome.stdout, outcome.stderr, outcome.exit_code], ['out\n', 'err\n', 3])
-    assert.deepEqual(outcome.output, { bytes_total: 8, bytes_kept: 8, truncated: false })
+    const { sha256 = { stdout: hashOf('out\n'), stderr: hashOf('err\n') }, ...counts } = outcome.output
+    assert.deepEqual(counts, { bytes_total: 8, bytes_kept: 8, truncated: false })
+    assert.deepEqual(sha256, { stdout: hashOf('out\n'), stderr: hashOf('err\n') })
     assert.deepEqual([outcome.timed_out, outcome.oom_killed, outcome.signal], [false, false, undefined])
     assert.match(outcome.image_id, /^sha256:[0-9a-f]{64}$/)
     assert.ok(Number.isFinite(outcome.duration_ms) && outcome.duration_ms >= 0)
@@ -90,7 +93,10 @@ export function testRuns(fixture: () => ProviderFixture): void {
 
   testRun('long output keeps its beginning and its end, and everything is counted', async (image) => {
     const outcome = await run(image, 'longOutput', { output: { keep_bytes: 1_000, limit_bytes: 1_000_000 } })
-    assert.deepEqual(outcome.output, { bytes_total: 100_001, bytes_kept: 1_000, truncated: true })
+    const { sha256, ...counts } = outcome.output
+    assert.deepEqual(counts, { bytes_total: 100_001, bytes_kept: 1_000, truncated: true })
+    const raw = hashOf(`a${'0'.repeat(99_999)}z`)
+    assert.equal(sha256?.stdout ?? raw, raw)
     assert.deepEqual([outcome.stdout.at(0), outcome.stdout.at(-1), outcome.exit_code], ['a', 'z', 0])
     assert.ok(outcome.stdout.length < 1_100)
   })
@@ -189,3 +195,5 @@ function specOf(image: string, program: keyof typeof providerPrograms, over: Par
     ...over,
   }
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')
