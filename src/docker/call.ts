@@ -24,7 +24,7 @@ export interface EngineCall {
 export interface CallOptions extends PathValues {
   signal: StopSignal
   body?: unknown
-  /** The most bytes of an answer that is read; default 16 MiB. */
+  /** The most bytes of an answer that is read; default 8 MiB. */
   maxBytes?: number | undefined
   /** The negotiated API version; absent for the two calls that negotiate it. */
   version?: string | undefined
