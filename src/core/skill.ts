@@ -96,7 +96,7 @@ const STANDARD_CODES: readonly FailureCode[] = [
   'UPSTREAM_ERROR',
   'DENIED',
 ]
-const plainRedactor = createRedactor()
+const plainRedactor = createRedactor({ placeholder: 'plain' })
 
 /**
  * Makes a skill from its actions.

@@ -1,93 +1,141 @@
-/** Decides from a name alone (an environment variable, a JSON key, a label) whether its value is a secret. */
+/** Decides from a name alone (an environment variable, a JSON key, a label, a flag) what its value may be. */
 
-const SECRET_WORDS = new Set([
-  'password',
-  'passwd',
-  'passphrase',
-  'pwd',
-  'pass',
-  'secret',
-  'secrets',
-  'token',
-  'apikey',
-  'credential',
-  'credentials',
-  'authorization',
-  'cookie',
-  'privatekey',
-  'accesskey',
-  'secretkey',
-  'signingkey',
-  'identitytoken',
-  'registrytoken',
-  'auth',
-  'bearer',
-  'pat',
-  'jwt',
-  'otp',
-  'sshpass',
-])
-/** Names are also written without a break: PGPASSWORD, authtoken. */
-const SECRET_ENDING = /(?:password|passwd|passphrase|secret|token|apikey)$/
-const SECRET_PAIRS = new Set([
-  'api key',
-  'access key',
-  'private key',
-  'secret key',
-  'signing key',
-  'encryption key',
-  'master key',
-  'account key',
-  'session key',
-  'license key',
-  'registry auth',
-  'set cookie',
-])
-/** A name that ends in one of these says where or how, not the secret itself. */
-const HARMLESS_ENDINGS = new Set([
-  'file',
-  'path',
-  'dir',
-  'url',
-  'uri',
-  'endpoint',
-  'ttl',
-  'name',
-  'id',
-  'type',
-  'length',
-  'count',
-  'expiry',
-  'expires',
-  'policy',
-  'enabled',
-  'required',
-  'version',
-  'method',
-  'mode',
-  'limit',
-  'size',
-  'age',
-  'hash',
-  'algorithm',
-  'header',
-])
+/**
+ * - `password`: every value under it is secret, digits and plain words too;
+ * - `secret`: its value is secret unless it plainly says something else (a small number, a state, a scope);
+ * - `weak`: only a value that looks random is secret (`STRIPE_KEY`, `sig`, `session`);
+ * - `authorization`, `cookie`: headers, whose value is more than one word.
+ */
+export type KeyKind = 'none' | 'weak' | 'secret' | 'password' | 'authorization' | 'cookie'
 
-/** True when the value under this key must not leave. `DB_PASSWORD`, `apiKey`, `x-registry-auth`; not `TOKEN_URL`, `max_tokens`. */
-export function isSecretKey(key: string): boolean {
-  if (key === 'PWD') return false // the shell's working directory
-  // The end of a name says what it is; more of it costs time only.
-  const words = key
-    .slice(-200)
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter(Boolean)
-  const last = words.at(-1)
-  if (last === undefined || HARMLESS_ENDINGS.has(last)) return false
-  return words.some(
-    (word, index) =>
-      SECRET_WORDS.has(word) || SECRET_ENDING.test(word) || SECRET_PAIRS.has(`${word} ${words[index + 1] ?? ''}`),
+const set = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/))
+
+const PASSWORDS = set(
+  `password passwd passphrase passcode pwd pswd psw pw pass passwort kennwort sshpass senha wachtwoord parola contrasena
+  userpass dbpass mypass pin passin passout storepass keypass requirepass masterauth otp totp passwordhash passwordsalt`,
+)
+const SECRETS = set(
+  `secret secrets token apikey apitoken accesskey privatekey secretkey signingkey encryptionkey masterkey authkey
+  credential credentials creds authtoken accesstoken identitytoken registrytoken bearer jwt pat psk sessid sessionid
+  phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey`,
+)
+const WEAK = set('key auth signature sig session salt nonce cred sid seed hmac cookie webhook')
+const PASSWORD_ENDING =
+  /(?:password|passwd|passphrase|passwort|pwd|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/
+const SECRET_ENDING = /(?:secret|token|apikey|secretkey|accesskey|privatekey|credentials)$/
+
+/** What stands before `key` in the names of keys that are secrets, and of those that are not. */
+const SECRET_KEY_OF = set(
+  `api access private secret signing sign encryption encrypt decryption master account license licence shared storage
+  deploy service application app auth admin root webhook write server subscription hmac jwt crypto cipher aes des rsa
+  wallet preshared recovery backup unseal activation prod live sas connection fcm merchant registry session function
+  client developer integration ingest ingestion security token password passwd host_master`,
+)
+const OPEN_KEY_OF = set(
+  `public pub publishable primary foreign partition sort cache gpg pgp row object s3 idempotency group composite unique
+  map registry_ hot arrow any known lookup dedup routing translation i18n index natural surrogate lock the cert sorting
+  config state hash query dict json storage_ event message label ordering shard range attribute join column metric`,
+)
+
+/** A name that ends in one of these says where, how or how many, not the secret itself. */
+const HARMLESS_ENDINGS = set(
+  `file files filename path paths dir directory folder url urls uri uris endpoint endpoints link ttl name names id ids
+  identifier type types kind length len count counts counter expiry expires expire expiration expired exp policy policies
+  enabled disabled enable disable required require version versions method methods mode modes limit limits size sizes
+  age hash algorithm algorithms alg algo header headers host hostname hosts port server service services provider
+  providers domain realm scope scopes issuer audience user username users email role roles group groups format encoding
+  prefix suffix pattern regex regexp validator validation rules rule check checker strength score attempts attempt
+  retries retry timeout interval period duration rotation rotated rotate time timestamp at date created updated issued
+  used since manager store storage backend plugin module handler factory builder controller middleware filter guard
+  interface ref refs reference arn source location mount volume stdin prompt selector ring event events page form field
+  fields param params parameter parameters column label placeholder title hint message messages msg description desc
+  error errors err exception status state code codes visible hidden js ts jsx tsx mjs py go rb java php rs cpp cs json yml
+  yaml txt log md html css conf cfg ini toml sh lock so dll exe kt scala swift sql svg png template schema model table
+  index position offset usage total max min avg sum rate cost price bucket pool metrics metric valid invalid changed
+  exists present missing available supported needed optional allowed verified requirement requirements complexity history
+  generator hasher encoder decoder parser lexer stream config configuration settings setting options option opts context
+  namespace package fingerprint thumbprint checksum digest serial curve bits spec env var variable failed failure
+  failures success ok result results socket target timer unit operator keyring chain flow cli helper helpers screen view
+  button component icon style class classes function callback listener resolver reader writer loader sent received reset
+  tokens passwords cookies auths keys sessions keyref readonly binding login logout signup support alias title display
+  reuse lifetime validity threshold quota budget weight order priority region zone cookbook book counts
+  set_ list mapping map selectors annotations manifest image tag`,
+)
+/** What stands first in the names of counts, bounds and cursors. */
+const HARMLESS_STARTS = set(
+  `max min num total count number next page continuation pagination continue sync resume public unexpected is has
+  should www`,
+)
+/** Says how the value is written; what stands before says what it is. */
+const TAILS = set('value val raw base64 b64 plain plaintext encoded cleartext')
+/** Special tokens of language models: `eos_token`. */
+const MODEL_TOKEN = set(
+  'bos eos pad unk sep cls mask special stop image vocab per new change cancellation cancel csrftokenname',
+)
+
+/** The words of a name, lower-cased: `dbPassword`, `DB_PASSWORD`, `db-password` and `db.password` are the same two. */
+export function wordsOf(name: string): string[] {
+  return (
+    name
+      // The end of a name says what it is; more of it costs time only.
+      .slice(-160)
+      .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+      .toLowerCase()
+      .split(/[^a-z0-9]+/)
+      .filter(Boolean)
   )
+}
+
+/** `password` for `DB_PASSWORD`, `secret` for `apiKey` and `x-registry-auth`, `none` for `TOKEN_URL` and `max_tokens`. */
+export function judgeKey(name: string): KeyKind {
+  if (name === 'PWD' || name === 'OLDPWD') return 'none' // the shell's working directory
+  const words = wordsOf(name)
+  // A number behind a name counts it: PASSWORD2, token_1.
+  while (words.length > 1 && /^\d+$/.test(words.at(-1) ?? '')) words.pop()
+  let last = (words.at(-1) ?? '').replace(/(?<=[a-z]{3})\d{1,2}$/, '')
+  if (last === '') return 'none'
+  words[words.length - 1] = last
+  while (words.length > 1 && TAILS.has(words.at(-1) ?? '')) words.pop()
+  last = words.at(-1) as string
+  if (words.length === 1 && last === 'secrets') return 'secret'
+  if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'weak'
+  if (last === 'id' && words.at(-2) === 'secret') return 'weak'
+  if (HARMLESS_ENDINGS.has(last)) return 'none'
+  const first = words[0] as string
+  if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'
+  if (last === 'authorization') return 'authorization'
+  if (last === 'cookie' && (words.length === 1 || first === 'set')) return 'cookie'
+  return judgeWords(words)
+}
+
+function judgeWords(words: readonly string[]): KeyKind {
+  let kind: KeyKind = 'none'
+  for (let index = words.length - 1; index >= 0; index--) {
+    const word = words[index] as string
+    const isLast = index === words.length - 1
+    if (PASSWORDS.has(word) || PASSWORD_ENDING.test(word)) {
+      // `pass` and the short ones are words of their own only at the end: `pass_through`, `pin_memory`.
+      if (isLast || word.length > 4) return 'password'
+      continue
+    }
+    const before = words[index - 1] ?? ''
+    if (word === 'token' && (MODEL_TOKEN.has(before) || !isLast)) {
+      continue
+    }
+    if (SECRETS.has(word) || SECRET_ENDING.test(word)) return 'secret'
+    if (word === 'key') {
+      if (OPEN_KEY_OF.has(before)) return 'none'
+      if (SECRET_KEY_OF.has(before)) return 'secret'
+    }
+    if (word === 'auth' && isLast && before === 'registry') return 'secret'
+    if (isLast && WEAK.has(word)) kind = 'weak'
+  }
+  return kind
+}
+
+/** True when a string under this key must not leave, whatever it says. */
+export function isSecretKey(key: string): boolean {
+  const kind = judgeKey(key)
+  return kind !== 'none' && kind !== 'weak'
 }

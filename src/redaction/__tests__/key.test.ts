@@ -15,15 +15,7 @@ describe('keys', () => {
     'api.key',
     'apikey',
   ]
-  const MORE = [
-    'x-registry-auth',
-    'Authorization',
-    'accessToken',
-    'AWS_SECRET_ACCESS_KEY',
-    'clientSecret',
-    'secrets',
-    'auth',
-  ]
+  const MORE = ['x-registry-auth', 'Authorization', 'accessToken', 'AWS_SECRET_ACCESS_KEY', 'clientSecret', 'secrets']
   const LONG = [
     `${'a_'.repeat(200)}password`,
     'identitytoken',

@@ -1,0 +1,387 @@
+/** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
+import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { quotedEnd, trimEnd, unquotedEnd } from './extent.js'
+import type { KeyKind } from './key.js'
+import { isPlausible, isSentence, looksMixed } from './plausible.js'
+
+const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
+const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,12}`
+const QUOTE = String.raw`\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
+/** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
+const ASSIGNED = new RegExp(
+  `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
+    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝)` +
+    `${GAP}(?:Some\\(|[bBurR@](?=["']))?(${QUOTE})?`,
+  'y',
+)
+const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
+const SAID = /[ \t](?:is|was|are|set to|equals|of|to)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+/** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
+const PAIRED =
+  /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n[ \t]{0,80})?\\?["']?(?:value|Value|VALUE|val|secretValue|stringValue)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
+const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
+const ELEMENT =
+  /(?:["']?[^<>\n]{0,80})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
+
+/** Letters and most signs cannot begin what stands between a name and its value. */
+const NOT_BEHIND_NAME = new Uint8Array(65_536)
+for (let code = 33; code < 127; code++)
+  if (!'=:"\'\\%&]([)?-|<>,`'.includes(String.fromCharCode(code))) NOT_BEHIND_NAME[code] = 1
+
+/** The detector behind every word that secret names are made of. */
+export function detectAssignment(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  if (start < source.judged) return undefined
+  let first = start
+  while (!isNameCode(text.charCodeAt(first))) first++
+  let last = end
+  while (!isNameCode(text.charCodeAt(last - 1))) last--
+  let from = nameStart(text, first, source.floor)
+  const to = nameEnd(text, last)
+  source.judged = to
+  while (from < first && (text.charCodeAt(from) === 45 || text.charCodeAt(from) === 46)) from++
+  const flag = from > 0 && text.charCodeAt(from - 1) === 45
+  let name = text.slice(from, to)
+  if (name.endsWith('.') || name.endsWith('-')) name = name.replace(/[.-]+$/, '')
+  let kind = source.judge(name)
+  // `API key: …`, `Access Token: …`: the word before belongs to the name.
+  if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
+    const before = wordBefore(text, from)
+    if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
+  }
+  if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
+  // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
+  if (kind === 'weak' && name === 'auth' && /^\\?"/.test(text.slice(to, to + 2))) kind = 'secret'
+  return read(source, { name, from, to: from + name.length, kind, flag })
+}
+
+interface Name {
+  name: string
+  from: number
+  to: number
+  kind: KeyKind
+  flag: boolean
+}
+
+const at = (pattern: RegExp, text: string, index: number): RegExpExecArray | null => {
+  pattern.lastIndex = index
+  return pattern.exec(text)
+}
+
+function read(source: Source, named: Name): Detection {
+  const { text } = source
+  const { to, from, kind, flag } = named
+  const assigned = at(ASSIGNED, text, to)
+  if (assigned !== null) {
+    const [whole, keyQuote, sign = '', quote] = assigned
+    const start = to + whole.length
+    if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
+      return
+    return assignedValue(source, named, { start, sign, quote, keyQuote })
+  }
+  const rule = ruleOf(kind)
+  const spaced = at(SPACED, text, to)
+  if (spaced !== null && (flag || isDirective(text, from, named.name))) {
+    const start = to + spaced[0].length
+    const quote = spaced[1]
+    if (text.charCodeAt(start) === 45 && quote === undefined) return undefined
+    return value(source, { rule, kind, start, quote, loose: true, tight: false, mentioned: false })
+  }
+  if (spaced !== null && (kind === 'password' || kind === 'secret')) {
+    const said = at(SAID, text, to)
+    const start = said === null ? to + spaced[0].length : to + said[0].length
+    const quote = said === null ? spaced[1] : said[1]
+    if (quote !== undefined || kind === 'password' || said !== null) {
+      // In prose only what looks like one is taken for a secret.
+      return value(source, { rule, kind, start, quote, loose: true, tight: false, mentioned: true })
+    }
+  }
+  return pairedValue(source, named)
+}
+
+const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+
+/** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
+function wordBefore(text: string, from: number): string {
+  let end = from
+  const sign = text.charCodeAt(end - 1)
+  if (sign === 34 || sign === 39 || sign === 96) end--
+  if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
+  let start = end - 1
+  while (start > 0 && end - start < 14 && /[A-Za-z]/.test(text[start - 1] as string)) start--
+  return text.slice(start, end - 1).toLowerCase()
+}
+
+/** Names that a blank assigns: `ENV DB_PASSWORD x`, `WITH PASSWORD 'x'`. */
+const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
+const DIRECTIVE =
+  /(?:(?:^|\n)[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
+
+function isDirective(text: string, from: number, name: string): boolean {
+  if (/^(?:requirepass|masterauth)$/i.test(name)) return true
+  if (!ASSIGNING.has(wordBefore(text, from)) && text.charCodeAt(from - 1) > 32) return false
+  const before = text.slice(Math.max(0, from - 60), from)
+  if (!ASSIGNING.has(wordBefore(text, from)) && !/login |user |role |set -/i.test(before)) return false
+  return DIRECTIVE.test(before)
+}
+
+interface Assigned {
+  start: number
+  sign: string
+  quote: string | undefined
+  keyQuote: string | undefined
+}
+
+function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuote }: Assigned): Detection {
+  const { text } = source
+  const { name, from, kind } = named
+  const rule = ruleOf(kind)
+  const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
+  const loose = !equals
+  const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
+  if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
+  const mentioned = loose && quote === undefined && keyQuote === undefined && isMentioned(text, from)
+  if (kind === 'cookie') {
+    const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
+    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
+    const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
+    if (end === STARVED) return end
+    return end > start && !text.startsWith('[REDACTED', start) ? { rule, start, end } : undefined
+  }
+  if (quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
+  if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
+    const block = blockValue(source, rule, from, start)
+    if (block !== undefined) return block
+  }
+  if (quote === undefined && start >= source.lineEnd(start)) return undefined
+  const previous = text[from - 1] ?? ''
+  return value(source, {
+    ...{ rule, kind, start, quote, loose, tight: tight && !/^\d+$/.test(name), mentioned },
+    query: equals && (previous === '?' || previous === '&') && !sign.startsWith('%'),
+    encoded: sign.startsWith('%'),
+    wholeLine: kind !== 'weak' && quote === undefined && isWholeLine(source, from, start, equals),
+    json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
+  })
+}
+
+/** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
+function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
+  const { text } = source
+  const line = lineStart(text, from)
+  if (line === -1) return false
+  const lead = text.slice(line, from)
+  if (
+    !/^(?:[ \t]*(?:-[ \t]+)?["']?|(?:export|ENV|ARG|set|declare -x|-e|--env)[ \t]+["']?|[ \t]*#[ \t]*|\$env:|(?:[a-z][\w-]*\.){1,6})$/i.test(
+      lead,
+    )
+  )
+    return false
+  const rest = text.slice(start, Math.min(source.lineEnd(start), start + 400))
+  if (/["'`]\s*[,)}\]]*\s*$/.test(rest)) return false
+  const shell = equals && /^\S+[ \t]+(?:[A-Za-z./-]|\d>|&&|\|)/.test(rest) && !/^\S+[ \t]+#/.test(rest)
+  if (shell) return false
+  return (
+    !/[\s,;&|][A-Za-z_][\w.-]*(?:=|:[ \t]|":)/.test(rest) && !/\\[nr]|\x1b|\\u001b|\\x1b|\\033|<\/|[,;]$/.test(rest)
+  )
+}
+
+const MENTIONING = new Set(
+  `unexpected invalid illegal missing expected unknown expired bad no wrong incorrect malformed parse next empty
+  unsupported duplicate of for the a an`.split(/\s+/),
+)
+const isMentioned = (text: string, from: number): boolean => MENTIONING.has(wordBefore(text, from))
+
+interface ValueOptions {
+  rule: string
+  kind: KeyKind
+  start: number
+  quote: string | undefined
+  loose: boolean
+  tight: boolean
+  mentioned: boolean
+  query?: boolean
+  encoded?: boolean
+  element?: boolean
+  wholeLine?: boolean
+  json?: string | undefined
+}
+
+function value(source: Source, options: ValueOptions): Detection {
+  const { rule, kind, start, quote, loose, tight, mentioned, json } = options
+  const { query = false, encoded = false, element = false, wholeLine = false } = options
+  const { text } = source
+  if (text.startsWith('[REDACTED', start)) return undefined
+  if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
+  const end =
+    quote === undefined
+      ? unquotedEnd(source, start, { query, encoded, element, wholeLine })
+      : quotedEnd(source, start, quote)
+  if (end === STARVED) return STARVED
+  if (end <= start) return undefined
+  const written = text.slice(start, end)
+  const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
+  if (!isPlausible(written, kind, surroundings)) {
+    // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
+    if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
+    return undefined
+  }
+  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
+    // A sentence behind a name is seen by its words, not by its first.
+    const seen = text.slice(start, Math.min(source.lineEnd(start), start + 60))
+    if (!isPlausible(seen, kind, surroundings)) return undefined
+  }
+  if (quote === undefined && isReference(text, options, written)) return undefined
+  return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
+}
+
+/** Only 16 characters without a blank can look random. */
+function isLongWord(text: string, start: number): boolean {
+  for (let index = start; index < start + 16; index++) if (!(text.charCodeAt(index) > 32)) return false
+  return true
+}
+
+/** True where `name:value` is part of an image reference: `acme/auth:1.4`, `auth.acme.io:5000/tool`, `auth:1@sha256:…`. */
+function isReference(text: string, { start, tight }: ValueOptions, written: string): boolean {
+  if (!tight) return false
+  const before = text.slice(Math.max(0, start - 140), start)
+  if (/\/[\w.-]{1,128}:$/.test(before)) return true
+  return /^(?:\d{1,5}\/|[\w.-]{1,128}@sha256:[0-9a-f]{64})/.test(written)
+}
+
+/** `["a", "b"]` under a secret name is a list of secrets. */
+function listValue(source: Source, rule: string, start: number): Detection {
+  const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
+  const list = /^\[\s*((\\?["'])(?:[^\]\n]*?)\2)\s*\]/.exec(line)
+  if (list?.[1] === undefined || list[2] === undefined) return undefined
+  const inner = list[1].slice(list[2].length, -list[2].length)
+  const from = start + line.indexOf(list[1]) + list[2].length
+  if (inner === '' || inner.startsWith('[REDACTED') || !looksMixed(inner)) return undefined
+  return { rule, start: from, end: from + inner.length }
+}
+
+/** A YAML block (`password: |`): the lines below that are indented further. */
+function blockValue(source: Source, rule: string, from: number, start: number): Detection {
+  const { text } = source
+  const end = source.lineEnd(start)
+  if (!/^[|>][-+\d]{0,2}\s*$/.test(text.slice(start, end)) || text.charCodeAt(end) !== 10) return undefined
+  const line = lineStart(text, from)
+  const indent = line === -1 ? 0 : (/^[ -]*/.exec(text.slice(line, from))?.[0].length ?? 0)
+  let first = -1
+  let last = end
+  for (let lines = 0; lines < 100; lines++) {
+    const next = text.indexOf('\n', last + 1)
+    if (next === -1 && !source.final) return STARVED
+    const row = text.slice(last + 1, next === -1 ? Math.min(text.length, last + 4_096) : next)
+    const blanks = /^[ \t]*/.exec(row)?.[0].length ?? 0
+    if (blanks <= indent) break
+    if (first === -1) first = last + 1 + blanks
+    last += 1 + row.length
+    if (next === -1) break
+  }
+  return first === -1 || text.startsWith('[REDACTED', first) ? undefined : { rule, start: first, end: last }
+}
+
+/** The value of an Authorization header, its scheme included. */
+function headerValue(
+  source: Source,
+  {
+    rule,
+    start,
+    quote,
+    from,
+    text,
+  }: { rule: string; start: number; quote: string | undefined; from: number; text: string },
+): Detection {
+  if (text.startsWith('[REDACTED', start)) return undefined
+  const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
+  if (end === STARVED) return STARVED
+  const written = text.slice(start, end)
+  const single =
+    /^(?:(?:bearer|basic|token|apikey|api-key|digest|negotiate|key|jwt|splunk|genie-?key|pass|ssws|dpop)[\s+:%20]{1,4})?[^\s"'`,;<>\\]{2,}/i.exec(
+      written,
+    )?.[0]
+  if (single === undefined) return undefined
+  const many = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)\b/i.test(written)
+  const stop = quote !== undefined || many ? end : start + single.length
+  const scheme =
+    /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop)[\s+:%20]{1,4}/i.exec(
+      written,
+    )?.[0] ?? ''
+  const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
+  const credentials = written.slice(scheme.length)
+  if (!isPlausible(scheme === '' ? written : (/^\S+/.exec(credentials)?.[0] ?? ''), 'password', surroundings))
+    return undefined
+  if (isSentence(credentials.slice(0, 200)) || (single.length < 6 && !/\d/.test(single))) return undefined
+  return { rule, start, end: trimEnd(text, start, stop) }
+}
+
+/** A header runs to the end of its line, or to the quote that was open before its name. */
+function headerEnd(source: Source, start: number, from: number): number {
+  const { text } = source
+  const end = source.lineEnd(start)
+  const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
+  const line = text.slice(start, end)
+  const stop = open === undefined ? line.search(/\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
+  return trimEnd(text, start, stop === -1 ? end : start + stop)
+}
+
+function pairedValue(source: Source, { from, to, kind, flag }: Name): Detection {
+  const { text } = source
+  const rule = ruleOf(kind)
+  const code = text.charCodeAt(to)
+  if (code === 34 || code === 39 || code === 92 || code === 44 || code === 10 || code === 13 || code === 32) {
+    const isNamed = /(?:name|key)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?$/i.test(text.slice(Math.max(0, from - 16), from))
+    if ((isNamed || flag) && awaitsLine(source, to)) return STARVED
+    const paired = at(PAIRED, text, to)
+    if (paired !== null && (isNamed || !paired[0].includes('\n'))) {
+      return value(source, {
+        rule,
+        kind,
+        start: to + paired[0].length,
+        quote: paired[1],
+        loose: false,
+        tight: false,
+        mentioned: false,
+        wholeLine: paired[1] === undefined && paired[0].includes('\n'),
+      })
+    }
+    const listed = at(LISTED, text, to)
+    if (listed !== null && (flag || !listed[0].includes('\n'))) {
+      if (!flag && !/\[\s*\\?["']$|\(\s*["']$/.test(text.slice(Math.max(0, from - 6), from))) return undefined
+      return value(source, {
+        rule,
+        kind: kind === 'authorization' ? 'secret' : kind,
+        start: to + listed[0].length,
+        quote: listed[1],
+        loose: true,
+        tight: false,
+        mentioned: !flag,
+      })
+    }
+  }
+  // `<password>…</password>`, `<string name="api_key">…</string>`, `<key>Token</key><string>…</string>`.
+  if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
+  const opened = text.slice(Math.max(0, from - 40), from)
+  if (!/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<key>$/i.test(opened)) return undefined
+  if (/<key>$/i.test(opened) && awaitsLine(source, to)) return STARVED
+  const element = at(ELEMENT, text, to)
+  if (element === null || /\/>$/.test(element[0])) return undefined
+  return value(source, {
+    rule,
+    kind,
+    start: to + element[0].length,
+    quote: undefined,
+    loose: false,
+    tight: false,
+    mentioned: false,
+    element: true,
+  })
+}
+
+/** True where the value stands on the next line, and that line has not come yet. */
+function awaitsLine(source: Source, to: number): boolean {
+  if (source.final) return false
+  const end = source.lineEnd(to)
+  if (!/^(?:\\?["']?,?|<\/key>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
+  return end >= source.text.length || source.text.indexOf('\n', end + 1) === -1
+}

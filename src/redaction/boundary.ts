@@ -1,0 +1,127 @@
+/** Where names and tokens begin and end in texts that were coloured, escaped or URL-encoded on their way. */
+
+import type { KeyKind } from './key.js'
+
+/** No decision looks further back than this, nor further ahead than {@link LOOK_AHEAD}: streams keep as much. */
+export const LOOK_BACK = 512
+export const LOOK_AHEAD = 48 * 1024
+/** The longest value that is taken whole. */
+export const MAX_VALUE = 32 * 1024
+
+const NAME_LENGTH = 128
+/** What stands before a name at the start of its line is short. */
+const LINE_LEAD = 96
+
+/** What may stand for a break before a word, at the end of what precedes it. */
+const ESCAPE_BEFORE =
+  /(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m|\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})$/
+
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+
+/** Letters, digits, `_`, `-` and `.`: what names consist of. */
+export const isNameCode = (code: number): boolean => isAlphanumeric(code) || code === 95 || code === 45 || code === 46
+
+/** True when a token may begin at `index`: after a sign, an escape sequence or nothing. */
+export function startsToken(text: string, index: number): boolean {
+  if (index === 0) return true
+  const before = text.charCodeAt(index - 1)
+  if (!isAlphanumeric(before) && before !== 95) return before !== 45 || !isAlphanumeric(text.charCodeAt(index - 2))
+  if (before === 95) return true
+  return ESCAPE_BEFORE.test(text.slice(Math.max(0, index - 24), index))
+}
+
+/** Where the name begins that `index` is part of. */
+export function nameStart(text: string, index: number, floor: number): number {
+  const lowest = Math.max(floor, index - NAME_LENGTH)
+  let start = index
+  while (start > lowest && isNameCode(text.charCodeAt(start - 1))) start--
+  if (start === index || start === 0) return start
+  const before = text.charCodeAt(start - 1)
+  // `\n`, `%26`, `\u0026` and colours before a name are no part of it.
+  if (before === 92 || before === 37 || before === 91) {
+    const lead = /^(?:[nrtbfv]|u00[0-9A-Fa-f]{2}|x[0-9A-Fa-f]{2}|[0-9A-Fa-f]{2})/.exec(
+      text.slice(start, start + 5),
+    )?.[0]
+    if (before === 92 && lead !== undefined && !/^[0-9A-F]{2}/i.test(lead)) return Math.min(index, start + lead.length)
+    if (before === 37 && /^[0-9A-Fa-f]{2}/.test(lead ?? '')) return Math.min(index, start + 2)
+    if (before === 91) return Math.min(index, start + colourTail(text, start))
+  }
+  if (before === 59) return Math.min(index, start + colourTail(text, start))
+  return start
+}
+
+/** The length of the `0m` of a colour that began before `start`; 0 when there is none. */
+function colourTail(text: string, start: number): number {
+  const tail = /^\d{0,3}m/.exec(text.slice(start, start + 4))?.[0]
+  if (tail === undefined) return 0
+  return ESCAPE_BEFORE.test(text.slice(Math.max(0, start - 24), start + tail.length)) ? tail.length : 0
+}
+
+export function nameEnd(text: string, index: number): number {
+  const highest = Math.min(text.length, index + NAME_LENGTH)
+  let end = index
+  while (end < highest && isNameCode(text.charCodeAt(end))) end++
+  return end
+}
+
+/** Where the line that `index` is in begins, as far back as anybody may look; -1 when that is further. */
+export function lineStart(text: string, index: number): number {
+  const lowest = Math.max(0, index - LINE_LEAD)
+  for (let at = index; at > lowest; at--) if (text.charCodeAt(at - 1) === 10) return at
+  return lowest === 0 ? 0 : -1
+}
+
+/** A text under examination, with what is known about it. */
+export interface Source {
+  readonly text: string
+  /** Nothing before it may be replaced any more. */
+  floor: number
+  /** Names before it were judged already. */
+  judged: number
+  /** False while more of the text may follow. */
+  readonly final: boolean
+  readonly judge: (name: string) => KeyKind
+  /** Where the line ends, as far ahead as anybody may look. Asking in ascending order reads the text once in all. */
+  lineEnd(index: number): number
+}
+
+export function createSource(text: string, { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd'>): Source {
+  let from = 0
+  let newline = -1
+  return {
+    text,
+    floor,
+    judged,
+    final,
+    judge,
+    lineEnd(index) {
+      if (newline < index) {
+        newline = text.indexOf('\n', index)
+        if (newline === -1) newline = text.length
+        from = index
+      } else if (index < from) {
+        const nearer = text.slice(index, from).indexOf('\n')
+        if (nearer !== -1) newline = index + nearer
+        from = index
+      }
+      return Math.min(newline, index + MAX_VALUE)
+    },
+  }
+}
+
+/** A stretch to replace. */
+export interface Found {
+  rule: string
+  start: number
+  end: number
+  /** Quotes to put around the placeholder, so that JSON stays JSON. */
+  quote?: string
+}
+
+/** Answered by a detector that needs the lines behind the end of a text that is not final. */
+export const STARVED = Symbol('starved')
+
+export type Detection = Found | typeof STARVED | undefined
+/** Looks at a word at `start` … `end` of the source. */
+export type Detector = (source: Source, start: number, end: number) => Detection

@@ -1,0 +1,107 @@
+/** Secrets among the arguments of known programs, where no name says so: `mysql -pX`, `curl -u user:X`, `docker login -p X`. */
+import { type Detection, lineStart, type Source } from './boundary.js'
+
+const RULE = 'cli-argument'
+const VALUE = String.raw`("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200})`
+const pattern = (before: string): RegExp => new RegExp(`${before}${VALUE}`, 'g')
+
+/** Program, and where its secret stands among its arguments; the last group is the secret. */
+const PROGRAMS: readonly [names: string, arguments_: RegExp][] = [
+  [
+    'mysql mysqldump mysqladmin mariadb mariadb-dump mysqlimport mysqlshow mycli',
+    /(?:^|[\s"',])-p(?!ort|rot)([^\s"',;|&-][^\s"',;|&]{0,200})/g,
+  ],
+  [
+    'curl http https httpie xh',
+    pattern(
+      String.raw`(?:^|\s)(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U|-a|--auth)(?:[= ]{1,4}|","|", ")["']?[^\s:"'@/]{0,100}:`,
+    ),
+  ],
+  ['login', pattern(String.raw`\s(?:-p|--password)(?:[= ]{1,4})`)],
+  ['sshpass', pattern(String.raw`\s-p ?`)],
+  ['redis-cli valkey-cli', pattern(String.raw`\s(?:-a|--pass) `)],
+  [
+    'mongo mongosh mongodump mongorestore mongoexport cqlsh psql pgcli twine rabbitmqadmin influx',
+    pattern(String.raw`\s-p `),
+  ],
+  ['ldapsearch ldapadd ldapmodify ldappasswd ldapwhoami', pattern(String.raw`\s-w `)],
+  ['smbclient smbmap rpcclient', pattern(String.raw`\s-U ["']?[\w\\/.-]{1,60}%`)],
+  ['sqlcmd bcp', pattern(String.raw`\s-P ?`)],
+  ['7z 7za 7zr', pattern(String.raw`\s-p`)],
+  ['zip unzip', pattern(String.raw`\s-P ?`)],
+  ['skopeo buildah crane oras', pattern(String.raw`\s--(?:src-|dest-)?creds[= ]["']?[^\s:"']{1,60}:`)],
+  ['htpasswd', pattern(String.raw`\s-[a-zA-Z]*b[a-zA-Z]*\s+\S+\s+\S+\s+`)],
+  ['snmpwalk snmpget', pattern(String.raw`\s-[cAX] `)],
+  ['ssh-keygen', pattern(String.raw`\s-[NP] `)],
+  ['lftp', pattern(String.raw`\s-u ["']?[^\s,]{1,60},`)],
+  ['ipmitool', pattern(String.raw`\s-P `)],
+  ['sqlplus', pattern(String.raw`\s[\w$]{1,40}/`)],
+  ['chpasswd', /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/g],
+]
+
+const ARGUMENTS = new Map(PROGRAMS.flatMap(([names, found]) => names.split(' ').map((name) => [name, found] as const)))
+export const PROGRAM_NAMES: readonly string[] = [...ARGUMENTS.keys()]
+
+/** The first secret behind the program's name on its line; the scan comes back for the next. */
+export function detectArgument(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  const after = text.charCodeAt(end)
+  const before = text.charCodeAt(start - 1)
+  if (start > 0 && /[\w.-]/.test(String.fromCharCode(before))) return undefined
+  if (
+    after === after &&
+    after !== 32 &&
+    after !== 9 &&
+    after !== 34 &&
+    after !== 39 &&
+    text.slice(start, end) !== 'chpasswd'
+  )
+    return undefined
+  const name = text.slice(start, end).toLowerCase()
+  const found = ARGUMENTS.get(name)
+  if (found === undefined) return undefined
+  if (
+    name === 'login' &&
+    !/(?:docker|podman|helm registry|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault) $/.test(
+      text.slice(Math.max(0, start - 20), start),
+    )
+  )
+    return undefined
+  if (name === 'chpasswd') {
+    const line = lineStart(text, start)
+    if (line === -1) return undefined
+    const from = Math.max(source.floor, line)
+    return argumentIn(found, text.slice(from, start), from)
+  }
+  const limit = Math.min(source.lineEnd(end), end + 600)
+  return argumentIn(found, text.slice(end, limit), end)
+}
+
+function argumentIn(found: RegExp, window: string, offset: number): Detection {
+  found.lastIndex = 0
+  const match = found.exec(window)
+  const written = match?.[1]
+  if (match === null || written === undefined) return undefined
+  const bare = /^(["']).*\1$/.test(written) ? written.slice(1, -1) : written
+  if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-)/.test(bare) || bare === '') return undefined
+  const at = match.index + match[0].length - written.length + (bare === written ? 0 : 1)
+  return { rule: RULE, start: offset + at, end: offset + at + bare.length }
+}
+
+const argvProgram = /^(?:.*\/)?([\w-]+)$/
+
+/** What an argument of a program in a list of arguments becomes: the length of what is kept, or -1 when it is no secret. */
+export function secretInArgument(argv: readonly unknown[], index: number): number {
+  const item = argv[index]
+  const program = typeof argv[0] === 'string' ? argvProgram.exec(argv[0].slice(-80))?.[1] : undefined
+  if (typeof item !== 'string' || program === undefined || index === 0) return -1
+  const previous = String(argv[index - 1])
+  if (/^(?:mysql|maria|mycli)/.test(program)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
+  if (program === 'curl')
+    return /^(?:-\w{0,5}u|--user|--proxy-user|-U)$/.test(previous) ? item.indexOf(':') + 1 || -1 : -1
+  if (program === 'redis-cli') return previous === '-a' ? 0 : -1
+  if (program === 'sshpass' || /^mongo/.test(program))
+    return previous === '-p' ? 0 : /^-p./.test(item) && program === 'sshpass' ? 2 : -1
+  if (argv.includes('login')) return previous === '-p' ? 0 : -1
+  return -1
+}

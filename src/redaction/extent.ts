@@ -1,0 +1,141 @@
+/** Where a value ends: at its closing quote, else at what its surroundings say, never at the first odd character. */
+import { MAX_VALUE, type Source, STARVED } from './boundary.js'
+
+const MAX_LINES = 20
+const MULTILINE = 4_096
+
+/**
+ * Where the text in `quote` that began before `start` ends: at its closing quote. A quote that only closes on a later
+ * line counts when nothing but an end can stand behind it; otherwise the line was cut, and its end is the value's.
+ */
+export function quotedEnd(source: Source, start: number, quote: string): number | typeof STARVED {
+  const { text } = source
+  const end = source.lineEnd(start)
+  const closing = closingQuote(text, start, end, quote)
+  if (closing !== -1) return closing
+  if (end >= text.length || text.charCodeAt(end) !== 10) return end
+  if (quote.length > 1) return end
+  const until = Math.min(text.length, end + MULTILINE)
+  let lineEnd = end
+  for (let lines = 0; lines < MAX_LINES && lineEnd < until; lines++) {
+    const next = text.indexOf('\n', lineEnd + 1)
+    if (next === -1 && !source.final && text.length - end < MULTILINE) return STARVED
+    const stop = next === -1 || next > until ? until : next
+    const found = closingQuote(text, lineEnd + 1, stop, quote)
+    if (found !== -1) return /^[ \t]*(?:[,;)\]}]|\r?\n|$)/.test(text.slice(found + 1, found + 12)) ? found : end
+    lineEnd = stop
+  }
+  return end
+}
+
+function closingQuote(text: string, start: number, end: number, quote: string): number {
+  if (quote.length > 1) {
+    const line = text.slice(start, end)
+    const at = line.indexOf(quote)
+    return at === -1 ? -1 : start + at
+  }
+  const code = quote.charCodeAt(0)
+  for (let index = start; index < end; index++) {
+    const at = text.charCodeAt(index)
+    if (at === code) return index
+    if (at === 92) index++
+  }
+  return -1
+}
+
+/** How an unquoted value is written. */
+export interface Writing {
+  /** In a query string or a form: `&` ends it. */
+  query: boolean
+  /** URL-encoded as a whole: `%26` ends it. */
+  encoded: boolean
+  /** An element of XML: `<` ends it. */
+  element: boolean
+  /** Runs to the end of its line: `.env`, YAML, INI. */
+  wholeLine: boolean
+}
+
+const QUERY_END = /[&#\s"'<>`\\]|%26/g
+const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/g
+/** A comma, a semicolon or an ampersand ends a value when another field or nothing follows. */
+const FIELD_AHEAD =
+  /[,;&|]+(?:amp;)?(?:$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd])|[A-Za-z][\w-]*[,;&)\]}]*$)/y
+const QUOTE_AHEAD = /["'`](?:$|[\s,;:)\]}>|&+.<\\"'`])/y
+const BRACKET_AHEAD = /[)\]}]+(?:$|[\s,;.:"'`|&<>\\)\]}])/y
+const ANGLE_AHEAD = /<[/A-Za-z!]|>(?:$|\s|<|&|["'])/y
+const ESCAPE_AHEAD = /\\(?:[nrt]|["'\\]|u001[bB]|u00[0-9a-f]{2}|x1[bB]|033\[|e\[)/y
+
+/** Where the unquoted value that begins at `start` ends. */
+export function unquotedEnd(source: Source, start: number, { query, encoded, element, wholeLine }: Writing): number {
+  const { text } = source
+  const end = source.lineEnd(start)
+  if (element) return firstOf(text, start, end, /[<\r]/g)
+  if (wholeLine) return trimEnd(text, start, commentStart(text, start, end))
+  if (encoded) return firstOf(text, start, end, ENCODED_END)
+  if (query) return firstOf(text, start, end, QUERY_END)
+  for (let stop = nextStop(text, start, end); stop !== -1; stop = nextStop(text, stop + 1, end)) {
+    const ahead = aheadOf(text.charCodeAt(stop))
+    if (ahead === undefined) return stop
+    ahead.lastIndex = stop
+    if (ahead.test(text)) return stop
+  }
+  return end
+}
+
+function nextStop(text: string, from: number, end: number): number {
+  for (let index = from; index < end; index++) {
+    const code = text.charCodeAt(index)
+    if (code <= 32 || (code < 128 && STOPS[code] === 1) || code === 0x85 || code === 0xa0 || code === 0x2028)
+      return index
+    if (code === 37 && /^%0[AaDd]/.test(text.slice(index, index + 3))) return index
+  }
+  return -1
+}
+
+const STOPS = new Uint8Array(128)
+for (const sign of '"\'`<>,;&|)]}\\') STOPS[sign.charCodeAt(0)] = 1
+
+function aheadOf(code: number): RegExp | undefined {
+  switch (code) {
+    case 44:
+    case 59:
+    case 38:
+    case 124:
+      return FIELD_AHEAD
+    case 34:
+    case 39:
+    case 96:
+      return QUOTE_AHEAD
+    case 41:
+    case 93:
+    case 125:
+      return BRACKET_AHEAD
+    case 60:
+    case 62:
+      return ANGLE_AHEAD
+    case 92:
+      return ESCAPE_AHEAD
+    default:
+      return undefined
+  }
+}
+
+function firstOf(text: string, start: number, end: number, stops: RegExp): number {
+  const at = text.slice(start, end).search(stops)
+  return at === -1 ? end : start + at
+}
+
+/** ` # comment` is no part of a value. */
+function commentStart(text: string, start: number, end: number): number {
+  for (let index = start + 1; index < end; index++) {
+    if (text.charCodeAt(index) === 35 && text.charCodeAt(index - 1) <= 32 && text.charCodeAt(index + 1) <= 32)
+      return index
+  }
+  return end
+}
+
+export function trimEnd(text: string, start: number, end: number): number {
+  let at = end
+  while (at > start && text.charCodeAt(at - 1) <= 32) at--
+  return at
+}

@@ -1,0 +1,149 @@
+/** One pass over a text: each word found asks its own detectors, and nothing else is looked at twice. */
+import { detectAssignment } from './assignment.js'
+import { createAutomaton } from './automaton.js'
+import { createSource, type Detector, type Found, LOOK_BACK, type Source, STARVED } from './boundary.js'
+import type { KeyKind } from './key.js'
+import { PROVIDER_RULES } from './provider-rules.js'
+import { PLACEHOLDER, TEXT_RULES } from './text-rules.js'
+
+/** A host's own format. */
+export interface Rule {
+  /** Of the placeholder: `[REDACTED:<id>]`; lower-case letters, digits and hyphens. */
+  id: string
+  /** Occurs in every match, at its start; ASCII case is ignored here, not in the pattern. */
+  word: string
+  /** Sought exactly where the word begins, in the 512 characters from there on. */
+  pattern: RegExp
+}
+
+/** Where a scan stands. Offsets are into the text given. */
+export interface Position {
+  /** Words that end at or before it were looked at. */
+  at: number
+  floor: number
+  judged: number
+}
+
+export interface Scan {
+  /** Replaces from `position` on, and moves it to where it stopped. `emit` gets the stretches in ascending order. */
+  run(text: string, position: Position, options: { limit: number; final: boolean; emit(found: Found): void }): void
+  /** True when no word of any rule occurs: nothing can be found. */
+  isClean(text: string): boolean
+}
+
+const MAX_WORD = 40
+const SKIP: Detector = () => undefined
+
+/** Which names are secret, beside what their words say. */
+export interface KeyNames {
+  secret?: readonly string[] | undefined
+  harmless?: readonly string[] | undefined
+}
+
+export function createScan(rules: readonly Rule[], judge: (name: string) => KeyKind, names: readonly string[]): Scan {
+  const rows: readonly (readonly [string, Detector])[] = [
+    ['[redacted', SKIP],
+    ...rules.map((rule) => [rule.word.toLowerCase(), detectorOf(rule)] as const),
+    ...PROVIDER_RULES,
+    ...TEXT_RULES,
+    ...names.map((name) => [name.slice(-MAX_WORD), detectAssignment] as const),
+  ]
+  const judged = remembering(judge)
+  const automaton = createAutomaton(rows.map(([word]) => word.toLowerCase()))
+  const detectors = rows.map(([, detect]) => detect)
+  const lengths = rows.map(([word]) => word.length)
+
+  function run(
+    text: string,
+    position: Position,
+    { limit, final, emit }: { limit: number; final: boolean; emit(found: Found): void },
+  ): void {
+    let source: Source | undefined
+    let from = Math.max(position.floor, position.at - MAX_WORD)
+    // What was found ahead of its word; the marks on the way to it come first, and may overlap it.
+    let ahead: Found | undefined
+    let askedAt = 0
+    for (let goesOn = false; ; ) {
+      const end = automaton.next(text, from, ahead?.start ?? limit, goesOn)
+      if (end === -1) {
+        if (ahead === undefined || source === undefined) break
+        emit(ahead)
+        source.floor = position.floor = from = position.at = ahead.end
+        goesOn = false
+        ahead = undefined
+        continue
+      }
+      goesOn = true
+      from = end
+      if (end <= position.at) continue
+      source ??= createSource(text, { floor: position.floor, judged: position.judged, final, judge: judged })
+      const found = detect(source, end, automaton.words())
+      if (found === STARVED) {
+        position.at = (ahead === undefined ? end : askedAt) - 1
+        position.judged = Math.min(source.judged, position.at)
+        return
+      }
+      if (found !== undefined && ahead === undefined && found.start > end && found.end > found.start) {
+        ahead = found
+        askedAt = end
+      } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
+        if (found.end > found.start) emit(found)
+        source.floor = position.floor = from = found.end
+        goesOn = false
+        if (ahead !== undefined && found.end > ahead.start) {
+          ahead = found.end < ahead.end ? { rule: ahead.rule, start: found.end, end: ahead.end } : undefined
+        }
+      }
+      position.at = ahead === undefined ? from : askedAt
+    }
+    position.judged = source?.judged ?? position.judged
+    position.at = Math.max(position.at, limit)
+  }
+
+  function detect(source: Source, end: number, words: readonly number[]): Found | typeof STARVED | undefined {
+    for (const word of words) {
+      const start = end - (lengths[word] as number)
+      if (start < source.floor) continue
+      if (word === 0) {
+        PLACEHOLDER.lastIndex = start
+        if (PLACEHOLDER.test(source.text)) return { rule: '', start: PLACEHOLDER.lastIndex, end: PLACEHOLDER.lastIndex }
+        continue
+      }
+      const judged = source.judged
+      const found = (detectors[word] as Detector)(source, start, end)
+      if (found === STARVED) {
+        source.judged = judged
+        return STARVED
+      }
+      if (found !== undefined && found.end > found.start && found.start >= source.floor) return found
+    }
+    return undefined
+  }
+
+  return { run, isClean: (text) => automaton.next(text, 0, text.length) === -1 }
+}
+
+const MAX_NAMES = 2_000
+
+/** The same few names come again and again. */
+function remembering(judge: (name: string) => KeyKind): (name: string) => KeyKind {
+  const known = new Map<string, KeyKind>()
+  return (name) => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const kind = judge(name)
+    if (known.size >= MAX_NAMES) known.clear()
+    if (name.length <= 64) known.set(name, kind)
+    return kind
+  }
+}
+
+function detectorOf({ id, pattern }: Rule): Detector {
+  const sticky = new RegExp(pattern.source, [...new Set(`${pattern.flags.replaceAll('g', '')}y`)].join(''))
+  return ({ text }, start) => {
+    const window = text.slice(start, start + LOOK_BACK)
+    sticky.lastIndex = 0
+    const match = sticky.exec(window)
+    return match === null ? undefined : { rule: id, start, end: start + match[0].length }
+  }
+}

@@ -1,0 +1,70 @@
+/** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
+import { detectAssignment } from './assignment.js'
+import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
+import { detectArgument, PROGRAM_NAMES } from './command-line.js'
+import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
+import { looksMixed } from './plausible.js'
+import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
+
+const NAME_WORDS =
+  'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,hmac,_sid,.sid,_seed,seed='.split(
+    ',',
+  )
+
+/** `Bearer x`, `Basic x` where no header's name stands before it. */
+function detectScheme({ text, lineEnd }: Source, start: number, end: number): Detection {
+  if (!startsToken(text, start) || !/[ \t:=+]/.test(text[end] ?? '')) return undefined
+  const credentials = /^[ \t:=+]{1,4}["']?([A-Za-z0-9+/_.~=-]{12,})/.exec(
+    text.slice(end, Math.min(lineEnd(end), end + 8_192)),
+  )
+  const written = credentials?.[1]
+  if (credentials === null || written === undefined) return undefined
+  if (!looksMixed(written) && !/^[A-Za-z0-9+/]{16,}={1,2}$/.test(written)) return undefined
+  if (/^[A-Za-z]+(?:[-_.=][A-Za-z0-9]{1,12})*$/.test(written) && !/[a-z][A-Z]/.test(written)) return undefined
+  const from = end + credentials[0].length - written.length
+  return { rule: 'authorization', start: from, end: from + written.length }
+}
+
+/** Crypt hashes (`$2b$…`, `$6$…`) and their like: what is hashed can be guessed. */
+function detectPasswordHash({ text }: Source, start: number): Detection {
+  const hash =
+    /^(?:\$(?:2[abxy]|[156]|5|6|y|7|gy|apr1|argon2(?:id|i|d)|pbkdf2[\w-]*|scrypt)\$[^\s:"'`,;<>]{16,400}|(?:pbkdf2_sha256|pbkdf2_sha1|bcrypt_sha256|argon2|scrypt:[\d:]+)\$[^\s:"'`,;<>]{16,400}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,200})/.exec(
+      text.slice(start, start + 512),
+    )?.[0]
+  return hash === undefined ? undefined : { rule: 'password-hash', start, end: start + hash.length }
+}
+
+/** `IDENTIFIED BY 'x'` of SQL, `PASS x` and `AUTH x` of line protocols. */
+function detectStatement({ text, lineEnd }: Source, _start: number, end: number): Detection {
+  const found = /^(?:\s+WITH\s+\w+)?(?:\s+BY)?(?:\s+PASSWORD)?\s+(['"])([^'"\n]{1,200})\1/i.exec(
+    text.slice(end, Math.min(lineEnd(end), end + 260)),
+  )
+  const written = found?.[2]
+  if (found === null || written === undefined || written.startsWith('[REDACTED')) return undefined
+  const from = end + found[0].length - 1 - written.length
+  return { rule: 'password', start: from, end: from + written.length }
+}
+
+/** A placeholder is passed by whole, so that redacting twice is redacting once. */
+export const PLACEHOLDER = /\[REDACTED(?::[a-z0-9-]{1,40})?\]/y
+
+export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] = [
+  ...NAME_WORDS.map((word) => [word, detectAssignment] as const),
+  ['://', detectUserinfo],
+  [':\\/\\/', detectUserinfo],
+  ['%3a%2f%2f', detectEncodedUserinfo],
+  ['@tcp(', detectDataSource],
+  ['@unix(', detectDataSource],
+  [':thin:', detectDataSource],
+  ['---begin ', detectKeyBlock],
+  ['--- begin ', detectKeyBlock],
+  ['private-lines:', detectPuttyKey],
+  ['LS0tLS1CRUdJTi', detectEncodedKey],
+  ['bearer', detectScheme],
+  ['basic', detectScheme],
+  ['identified', detectStatement],
+  ...PROGRAM_NAMES.map((name) => [name, detectArgument] as const),
+  ...'$2a$ $2b$ $2y$ $1$ $5$ $6$ $y$ $7$ $gy$ $apr1$ $argon2 $pbkdf2 pbkdf2_sha bcrypt_sha256$ {ssha {sha $scrypt scrypt:'
+    .split(' ')
+    .map((word) => [word, detectPasswordHash] as const),
+]

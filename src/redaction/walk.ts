@@ -1,0 +1,202 @@
+/** Redacts structured data by walking it: environments, labels, arguments, pairs, JSON in strings, errors. */
+import type { Found } from './boundary.js'
+import { secretInArgument } from './command-line.js'
+import type { KeyKind } from './key.js'
+import { isPlausible } from './plausible.js'
+
+/** Below the 32 levels that logged data may have. */
+const MAX_DEPTH = 24
+const MAX_KEYS = 2_000
+const MAX_EMBEDDED = 256 * 1024
+/** More than any answer may hold: a value that refers to itself would never end. */
+const WIDEST: ValueLimits = { maxValues: 1_000_000, maxLength: 256 * 1024 * 1024 }
+/** Keys that plain data never has; upstream data that does keeps them under another name. */
+const UNSAFE_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+/** Environment entries and arguments are no prose. */
+const FLAT = { quoted: false, loose: false, tight: false, mentioned: false }
+const STRUCTURED = { quoted: true, loose: false, tight: false, mentioned: false }
+
+export interface ValueLimits {
+  /** Values in all: members, list items and what holds them. */
+  maxValues: number
+  /** Characters of all strings and keys. */
+  maxLength: number
+}
+
+interface WalkOptions {
+  text(input: string): string
+  isClean(input: string): boolean
+  mark(found: Pick<Found, 'rule'>): string
+  judge(name: string): KeyKind
+  withheld: string
+}
+
+interface JudgedKey {
+  kind: KeyKind
+  shown: string
+}
+
+interface Left {
+  values: number
+  length: number
+  /** Within a string already: JSON in JSON is read as text. */
+  embedded: boolean
+}
+
+export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions) {
+  const keys = new Map<string, JudgedKey>()
+
+  function walk(item: unknown, depth: number, left: Left): unknown {
+    if (typeof item === 'string') {
+      take(left, item.length)
+      return string(item, depth, left)
+    }
+    take(left, 0)
+    if (item === null || typeof item === 'boolean') return item
+    if (typeof item === 'number') return Number.isFinite(item) ? item : null
+    if (typeof item === 'bigint') return String(item)
+    if (typeof item !== 'object') return undefined
+    if (depth >= MAX_DEPTH) return withheld
+    if (Array.isArray(item)) return list(item, depth, left)
+    if (item instanceof Date) return Number.isNaN(item.getTime()) ? null : item.toISOString()
+    if (item instanceof Error) return members(errorParts(item), depth, left)
+    if (item instanceof Map)
+      return members(Object.fromEntries([...item].map(([key, member]) => [String(key), member])), depth, left)
+    if (item instanceof Set) return list([...item], depth, left)
+    return members(item as Record<string, unknown>, depth, left)
+  }
+
+  function members(item: Record<string, unknown>, depth: number, left: Left): Record<string, unknown> {
+    const object: Record<string, unknown> = {}
+    const named = pairName(item)
+    for (const key of Object.keys(item)) {
+      const member = item[key]
+      const { kind, shown } = keys.get(key) ?? judgeKey(key)
+      left.length -= key.length
+      const meant = named !== undefined && VALUE_KEYS.has(key) ? judge(named) : kind
+      const cleaned = meant === 'none' ? walk(member, depth + 1, left) : secretMember(member, meant, depth, left)
+      if (cleaned !== undefined) object[shown] = cleaned
+    }
+    return object
+  }
+
+  /** A list under a secret key is a list of secrets; an object has keys of its own that say more. */
+  function secretMember(member: unknown, kind: KeyKind, depth: number, left: Left): unknown {
+    if (Array.isArray(member)) {
+      take(left, 0)
+      if (depth + 1 >= MAX_DEPTH) return withheld
+      return member.map((item) =>
+        isLeaf(item) ? secretMember(item, kind, depth + 1, left) : (walk(item, depth + 2, left) ?? null),
+      )
+    }
+    if (typeof member === 'number' && (kind === 'password' || Math.abs(member) > 99_999))
+      return mark({ rule: ruleOf(kind) })
+    if (typeof member !== 'string' || member === '' || !isSecret(member, kind)) return walk(member, depth + 1, left)
+    take(left, member.length)
+    return mark({ rule: ruleOf(kind) })
+  }
+
+  function judgeKey(key: string): JudgedKey {
+    const kind = /^auth$/i.test(key) ? 'secret' : judge(key)
+    const judged = { kind, shown: UNSAFE_KEYS.has(key) ? `(${key})` : text(key) }
+    if (keys.size >= MAX_KEYS) keys.clear()
+    if (key.length <= 200) keys.set(key, judged)
+    return judged
+  }
+
+  function list(items: readonly unknown[], depth: number, left: Left): unknown[] {
+    return items.map((member, index) => {
+      if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
+      take(left, member.length)
+      return listItem(member, items, index, depth, left)
+    })
+  }
+
+  /**
+   * In a list, `NAME=value` is an environment entry, whose value runs to the end of the string, blanks included, and
+   * what follows `--password` is its value.
+   */
+  function listItem(item: string, items: readonly unknown[], index: number, depth: number, left: Left): string {
+    const before = items[index - 1]
+    if (typeof before === 'string' && before.charCodeAt(0) === 45 && item.charCodeAt(0) !== 45) {
+      const flag = /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
+      if (flag !== undefined && item !== '') {
+        const kind = judge(flag)
+        if (kind !== 'none' && isSecret(item, kind, FLAT)) return mark({ rule: ruleOf(kind) })
+      }
+    }
+    const kept = secretInArgument(items, index)
+    if (kept !== -1 && !item.startsWith('[REDACTED', kept)) return item.slice(0, kept) + mark({ rule: 'cli-argument' })
+    const split = item.indexOf('=')
+    const name = split > 0 && split < 160 && split < item.length - 1 ? item.slice(0, split) : ''
+    if (/^-{0,2}[\w.-]+$/.test(name)) {
+      const { kind } = keys.get(name) ?? judgeKey(name)
+      const value = item.slice(split + 1)
+      if (kind !== 'none' && isSecret(value, kind, FLAT)) return `${name}=${mark({ rule: ruleOf(kind) })}`
+      if (kind !== 'none' && text(value) === value) return item
+      const inner = string(value, depth, left)
+      if (inner !== value) return `${item.slice(0, split + 1)}${inner}`
+    }
+    return string(item, depth, left)
+  }
+
+  /** JSON inside a string is walked as well, once. */
+  function string(item: string, depth: number, left: Left): string {
+    if (isClean(item)) return text(item)
+    const first = item.charCodeAt(0)
+    if ((first === 123 || first === 91) && item.length <= MAX_EMBEDDED && depth < MAX_DEPTH && !left.embedded) {
+      const parsed = parseJson(item)
+      if (parsed !== undefined) {
+        const inner = { ...left, embedded: true }
+        const cleaned = JSON.stringify(walk(parsed, depth + 1, inner))
+        left.values = inner.values
+        return cleaned === JSON.stringify(parsed) ? text(item) : text(cleaned)
+      }
+    }
+    return text(item)
+  }
+
+  return (input: unknown, { maxValues, maxLength }: ValueLimits = WIDEST): unknown => {
+    try {
+      return walk(input, 0, { values: maxValues, length: maxLength, embedded: false })
+    } catch {
+      return withheld
+    }
+  }
+}
+
+const VALUE_KEYS = new Set(['value', 'Value', 'VALUE', 'val'])
+
+/** `{ name: 'DB_PASSWORD', value: … }`: what the value is called. */
+function pairName(item: Record<string, unknown>): string | undefined {
+  if (!('value' in item || 'Value' in item || 'VALUE' in item || 'val' in item)) return undefined
+  const name = item.name ?? item.Name ?? item.key ?? item.Key ?? item.NAME
+  return typeof name === 'string' ? name : undefined
+}
+
+function errorParts(error: Error): Record<string, unknown> {
+  const { name, message, stack, cause } = error
+  return { ...error, name, message, stack, ...(cause !== undefined && { cause }) }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+
+const isSecret = (value: string, kind: KeyKind, surroundings = STRUCTURED): boolean =>
+  !value.startsWith('[REDACTED') &&
+  isPlausible(value, kind === 'authorization' || kind === 'cookie' ? 'password' : kind, surroundings)
+
+function take(left: Left, length: number): void {
+  left.values -= 1
+  left.length -= length
+  if (left.values < 0 || left.length < 0) throw new RangeError('larger than the limits')
+}
+
+const isLeaf = (member: unknown): boolean => typeof member === 'string' || typeof member === 'number'
