@@ -1,8 +1,10 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
-import { quotedEnd, trimEnd, unquotedEnd } from './extent.js'
-import type { KeyKind } from './key.js'
-import { isPlausible, isSentence, looksMixed } from './plausible.js'
+import { quotedEnd } from './extent.js'
+import { headerEnd, headerValue } from './header-value.js'
+import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
+import { detectPaired } from './paired-value.js'
+import { looksMixed } from './plausible.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,12}`
@@ -16,13 +18,6 @@ const ASSIGNED = new RegExp(
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
 const SAID = /[ \t](?:is|was|are|set to|equals|of|to)(?::|[ \t]=)?[ \t](\\?["'`])?/y
-/** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
-const PAIRED =
-  /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n[ \t]{0,80})?\\?["']?(?:value|Value|VALUE|val|secretValue|stringValue)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
-const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
-const ELEMENT =
-  /(?:["']?[^<>\n]{0,80})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
-
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -55,19 +50,6 @@ export function detectAssignment(source: Source, start: number, end: number): De
   return read(source, { name, from, to: from + name.length, kind, flag })
 }
 
-interface Name {
-  name: string
-  from: number
-  to: number
-  kind: KeyKind
-  flag: boolean
-}
-
-const at = (pattern: RegExp, text: string, index: number): RegExpExecArray | null => {
-  pattern.lastIndex = index
-  return pattern.exec(text)
-}
-
 function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
@@ -85,7 +67,7 @@ function read(source: Source, named: Name): Detection {
     const start = to + spaced[0].length
     const quote = spaced[1]
     if (text.charCodeAt(start) === 45 && quote === undefined) return undefined
-    return value(source, { rule, kind, start, quote, loose: true, tight: false, mentioned: false })
+    return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true })
   }
   if (spaced !== null && (kind === 'password' || kind === 'secret')) {
     const said = at(SAID, text, to)
@@ -93,13 +75,11 @@ function read(source: Source, named: Name): Detection {
     const quote = said === null ? spaced[1] : said[1]
     if (quote !== undefined || kind === 'password' || said !== null) {
       // In prose only what looks like one is taken for a secret.
-      return value(source, { rule, kind, start, quote, loose: true, tight: false, mentioned: true })
+      return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
     }
   }
-  return pairedValue(source, named)
+  return detectPaired(source, named)
 }
-
-const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
 function wordBefore(text: string, from: number): string {
@@ -155,10 +135,17 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   }
   if (quote === undefined && start >= source.lineEnd(start)) return undefined
   const previous = text[from - 1] ?? ''
-  return value(source, {
-    ...{ rule, kind, start, quote, loose, tight: tight && !/^\d+$/.test(name), mentioned },
+  return namedValue(source, {
+    rule,
+    kind,
+    start,
+    quote,
+    loose,
+    tight: tight && !/^\d+$/.test(name),
+    mentioned,
     query: equals && (previous === '?' || previous === '&') && !sign.startsWith('%'),
-    encoded: sign.startsWith('%'),
+    encoded: sign.charCodeAt(0) === 37,
+    element: false,
     wholeLine: kind !== 'weak' && quote === undefined && isWholeLine(source, from, start, equals),
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
@@ -191,63 +178,6 @@ const MENTIONING = new Set(
 )
 const isMentioned = (text: string, from: number): boolean => MENTIONING.has(wordBefore(text, from))
 
-interface ValueOptions {
-  rule: string
-  kind: KeyKind
-  start: number
-  quote: string | undefined
-  loose: boolean
-  tight: boolean
-  mentioned: boolean
-  query?: boolean
-  encoded?: boolean
-  element?: boolean
-  wholeLine?: boolean
-  json?: string | undefined
-}
-
-function value(source: Source, options: ValueOptions): Detection {
-  const { rule, kind, start, quote, loose, tight, mentioned, json } = options
-  const { query = false, encoded = false, element = false, wholeLine = false } = options
-  const { text } = source
-  if (text.startsWith('[REDACTED', start)) return undefined
-  if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
-  const end =
-    quote === undefined
-      ? unquotedEnd(source, start, { query, encoded, element, wholeLine })
-      : quotedEnd(source, start, quote)
-  if (end === STARVED) return STARVED
-  if (end <= start) return undefined
-  const written = text.slice(start, end)
-  const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
-  if (!isPlausible(written, kind, surroundings)) {
-    // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
-    return undefined
-  }
-  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
-    // A sentence behind a name is seen by its words, not by its first.
-    const seen = text.slice(start, Math.min(source.lineEnd(start), start + 60))
-    if (!isPlausible(seen, kind, surroundings)) return undefined
-  }
-  if (quote === undefined && isReference(text, options, written)) return undefined
-  return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
-}
-
-/** Only 16 characters without a blank can look random. */
-function isLongWord(text: string, start: number): boolean {
-  for (let index = start; index < start + 16; index++) if (!(text.charCodeAt(index) > 32)) return false
-  return true
-}
-
-/** True where `name:value` is part of an image reference: `acme/auth:1.4`, `auth.acme.io:5000/tool`, `auth:1@sha256:…`. */
-function isReference(text: string, { start, tight }: ValueOptions, written: string): boolean {
-  if (!tight) return false
-  const before = text.slice(Math.max(0, start - 140), start)
-  if (/\/[\w.-]{1,128}:$/.test(before)) return true
-  return /^(?:\d{1,5}\/|[\w.-]{1,128}@sha256:[0-9a-f]{64})/.test(written)
-}
-
 /** `["a", "b"]` under a secret name is a list of secrets. */
 function listValue(source: Source, rule: string, start: number): Detection {
   const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
@@ -279,109 +209,4 @@ function blockValue(source: Source, rule: string, from: number, start: number): 
     if (next === -1) break
   }
   return first === -1 || text.startsWith('[REDACTED', first) ? undefined : { rule, start: first, end: last }
-}
-
-/** The value of an Authorization header, its scheme included. */
-function headerValue(
-  source: Source,
-  {
-    rule,
-    start,
-    quote,
-    from,
-    text,
-  }: { rule: string; start: number; quote: string | undefined; from: number; text: string },
-): Detection {
-  if (text.startsWith('[REDACTED', start)) return undefined
-  const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
-  if (end === STARVED) return STARVED
-  const written = text.slice(start, end)
-  const single =
-    /^(?:(?:bearer|basic|token|apikey|api-key|digest|negotiate|key|jwt|splunk|genie-?key|pass|ssws|dpop)[\s+:%20]{1,4})?[^\s"'`,;<>\\]{2,}/i.exec(
-      written,
-    )?.[0]
-  if (single === undefined) return undefined
-  const many = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)\b/i.test(written)
-  const stop = quote !== undefined || many ? end : start + single.length
-  const scheme =
-    /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop)[\s+:%20]{1,4}/i.exec(
-      written,
-    )?.[0] ?? ''
-  const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
-  const credentials = written.slice(scheme.length)
-  if (!isPlausible(scheme === '' ? written : (/^\S+/.exec(credentials)?.[0] ?? ''), 'password', surroundings))
-    return undefined
-  if (isSentence(credentials.slice(0, 200)) || (single.length < 6 && !/\d/.test(single))) return undefined
-  return { rule, start, end: trimEnd(text, start, stop) }
-}
-
-/** A header runs to the end of its line, or to the quote that was open before its name. */
-function headerEnd(source: Source, start: number, from: number): number {
-  const { text } = source
-  const end = source.lineEnd(start)
-  const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
-  const line = text.slice(start, end)
-  const stop = open === undefined ? line.search(/\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
-  return trimEnd(text, start, stop === -1 ? end : start + stop)
-}
-
-function pairedValue(source: Source, { from, to, kind, flag }: Name): Detection {
-  const { text } = source
-  const rule = ruleOf(kind)
-  const code = text.charCodeAt(to)
-  if (code === 34 || code === 39 || code === 92 || code === 44 || code === 10 || code === 13 || code === 32) {
-    const isNamed = /(?:name|key)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?$/i.test(text.slice(Math.max(0, from - 16), from))
-    if ((isNamed || flag) && awaitsLine(source, to)) return STARVED
-    const paired = at(PAIRED, text, to)
-    if (paired !== null && (isNamed || !paired[0].includes('\n'))) {
-      return value(source, {
-        rule,
-        kind,
-        start: to + paired[0].length,
-        quote: paired[1],
-        loose: false,
-        tight: false,
-        mentioned: false,
-        wholeLine: paired[1] === undefined && paired[0].includes('\n'),
-      })
-    }
-    const listed = at(LISTED, text, to)
-    if (listed !== null && (flag || !listed[0].includes('\n'))) {
-      if (!flag && !/\[\s*\\?["']$|\(\s*["']$/.test(text.slice(Math.max(0, from - 6), from))) return undefined
-      return value(source, {
-        rule,
-        kind: kind === 'authorization' ? 'secret' : kind,
-        start: to + listed[0].length,
-        quote: listed[1],
-        loose: true,
-        tight: false,
-        mentioned: !flag,
-      })
-    }
-  }
-  // `<password>…</password>`, `<string name="api_key">…</string>`, `<key>Token</key><string>…</string>`.
-  if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
-  const opened = text.slice(Math.max(0, from - 40), from)
-  if (!/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<key>$/i.test(opened)) return undefined
-  if (/<key>$/i.test(opened) && awaitsLine(source, to)) return STARVED
-  const element = at(ELEMENT, text, to)
-  if (element === null || /\/>$/.test(element[0])) return undefined
-  return value(source, {
-    rule,
-    kind,
-    start: to + element[0].length,
-    quote: undefined,
-    loose: false,
-    tight: false,
-    mentioned: false,
-    element: true,
-  })
-}
-
-/** True where the value stands on the next line, and that line has not come yet. */
-function awaitsLine(source: Source, to: number): boolean {
-  if (source.final) return false
-  const end = source.lineEnd(to)
-  if (!/^(?:\\?["']?,?|<\/key>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
-  return end >= source.text.length || source.text.indexOf('\n', end + 1) === -1
 }

@@ -1,5 +1,5 @@
 /** Where a value ends: at its closing quote, else at what its surroundings say, never at the first odd character. */
-import { MAX_VALUE, type Source, STARVED } from './boundary.js'
+import { type Source, STARVED } from './boundary.js'
 
 const MAX_LINES = 20
 const MULTILINE = 4_096

@@ -1,0 +1,48 @@
+/** The values of headers, which are more than one word. */
+import { type Detection, type Source, STARVED } from './boundary.js'
+import { quotedEnd, trimEnd } from './extent.js'
+import { isPlausible, isSentence } from './plausible.js'
+
+/** The value of an Authorization header, its scheme included. */
+export function headerValue(
+  source: Source,
+  {
+    rule,
+    start,
+    quote,
+    from,
+    text,
+  }: { rule: string; start: number; quote: string | undefined; from: number; text: string },
+): Detection {
+  if (text.startsWith('[REDACTED', start)) return undefined
+  const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
+  if (end === STARVED) return STARVED
+  const written = text.slice(start, end)
+  const single =
+    /^(?:(?:bearer|basic|token|apikey|api-key|digest|negotiate|key|jwt|splunk|genie-?key|pass|ssws|dpop)[\s+:%20]{1,4})?[^\s"'`,;<>\\]{2,}/i.exec(
+      written,
+    )?.[0]
+  if (single === undefined) return undefined
+  const many = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)\b/i.test(written)
+  const stop = quote !== undefined || many ? end : start + single.length
+  const scheme =
+    /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop)[\s+:%20]{1,4}/i.exec(
+      written,
+    )?.[0] ?? ''
+  const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
+  const credentials = written.slice(scheme.length)
+  if (!isPlausible(scheme === '' ? written : (/^\S+/.exec(credentials)?.[0] ?? ''), 'password', surroundings))
+    return undefined
+  if (isSentence(credentials.slice(0, 200)) || (single.length < 6 && !/\d/.test(single))) return undefined
+  return { rule, start, end: trimEnd(text, start, stop) }
+}
+
+/** A header runs to the end of its line, or to the quote that was open before its name. */
+export function headerEnd(source: Source, start: number, from: number): number {
+  const { text } = source
+  const end = source.lineEnd(start)
+  const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
+  const line = text.slice(start, end)
+  const stop = open === undefined ? line.search(/\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
+  return trimEnd(text, start, stop === -1 ? end : start + stop)
+}

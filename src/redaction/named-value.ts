@@ -1,0 +1,98 @@
+/** The value behind a secret name: where it ends, and whether it is one. */
+import type { Detection, Source } from './boundary.js'
+import { STARVED } from './boundary.js'
+import { quotedEnd, unquotedEnd } from './extent.js'
+import type { KeyKind } from './key.js'
+import { isPlausible, looksMixed } from './plausible.js'
+
+/** A secret name in a text. */
+export interface Name {
+  name: string
+  from: number
+  to: number
+  kind: KeyKind
+  /** It follows `-` or `--`. */
+  flag: boolean
+}
+
+export const at = (pattern: RegExp, text: string, index: number): RegExpExecArray | null => {
+  pattern.lastIndex = index
+  return pattern.exec(text)
+}
+
+export const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+
+/** A value of which nothing more is known than where it begins. */
+export function plainValue(rule: string, kind: KeyKind, start: number, quote: string | undefined): ValueOptions {
+  return {
+    rule,
+    kind,
+    start,
+    quote,
+    loose: false,
+    tight: false,
+    mentioned: false,
+    query: false,
+    encoded: false,
+    element: false,
+    wholeLine: false,
+    json: undefined,
+  }
+}
+
+export interface ValueOptions {
+  rule: string
+  kind: KeyKind
+  start: number
+  quote: string | undefined
+  loose: boolean
+  tight: boolean
+  mentioned: boolean
+  query: boolean
+  encoded: boolean
+  element: boolean
+  wholeLine: boolean
+  json: string | undefined
+}
+
+export function namedValue(source: Source, options: ValueOptions): Detection {
+  const { rule, kind, start, quote, loose, tight, mentioned, json } = options
+  const { query, encoded, element, wholeLine } = options
+  const { text } = source
+  if (text.startsWith('[REDACTED', start)) return undefined
+  if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
+  const end =
+    quote === undefined
+      ? unquotedEnd(source, start, { query, encoded, element, wholeLine })
+      : quotedEnd(source, start, quote)
+  if (end === STARVED) return STARVED
+  if (end <= start) return undefined
+  const written = text.slice(start, end)
+  const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
+  if (!isPlausible(written, kind, surroundings)) {
+    // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
+    if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
+    return undefined
+  }
+  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
+    // A sentence behind a name is seen by its words, not by its first.
+    const seen = text.slice(start, Math.min(source.lineEnd(start), start + 60))
+    if (!isPlausible(seen, kind, surroundings)) return undefined
+  }
+  if (quote === undefined && isReference(text, options, written)) return undefined
+  return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
+}
+
+/** Only 16 characters without a blank can look random. */
+function isLongWord(text: string, start: number): boolean {
+  for (let index = start; index < start + 16; index++) if (!(text.charCodeAt(index) > 32)) return false
+  return true
+}
+
+/** True where `name:value` is part of an image reference: `acme/auth:1.4`, `auth.acme.io:5000/tool`, `auth:1@sha256:…`. */
+function isReference(text: string, { start, tight }: ValueOptions, written: string): boolean {
+  if (!tight) return false
+  const before = text.slice(Math.max(0, start - 140), start)
+  if (/\/[\w.-]{1,128}:$/.test(before)) return true
+  return /^(?:\d{1,5}\/|[\w.-]{1,128}@sha256:[0-9a-f]{64})/.test(written)
+}

@@ -1,0 +1,52 @@
+/** A secret name and its value as two members, elements or items: JSON and YAML pairs, XML, property lists, arguments. */
+import { type Detection, type Source, STARVED } from './boundary.js'
+import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
+
+/** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
+const PAIRED =
+  /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n[ \t]{0,80})?\\?["']?(?:value|Value|VALUE|val|secretValue|stringValue)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
+const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
+const ELEMENT =
+  /(?:["']?[^<>\n]{0,80})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
+
+export function detectPaired(source: Source, { from, to, kind, flag }: Name): Detection {
+  const { text } = source
+  const rule = ruleOf(kind)
+  const code = text.charCodeAt(to)
+  if (code === 34 || code === 39 || code === 92 || code === 44 || code === 10 || code === 13 || code === 32) {
+    const isNamed = /(?:name|key)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?$/i.test(text.slice(Math.max(0, from - 16), from))
+    if ((isNamed || flag) && awaitsLine(source, to)) return STARVED
+    const paired = at(PAIRED, text, to)
+    if (paired !== null && (isNamed || !paired[0].includes('\n'))) {
+      return namedValue(source, {
+        ...plainValue(rule, kind, to + paired[0].length, paired[1]),
+        wholeLine: paired[1] === undefined && paired[0].includes('\n'),
+      })
+    }
+    const listed = at(LISTED, text, to)
+    if (listed !== null && (flag || !listed[0].includes('\n'))) {
+      if (!flag && !/\[\s*\\?["']$|\(\s*["']$/.test(text.slice(Math.max(0, from - 6), from))) return undefined
+      return namedValue(source, {
+        ...plainValue(rule, kind === 'authorization' ? 'secret' : kind, to + listed[0].length, listed[1]),
+        loose: true,
+        mentioned: !flag,
+      })
+    }
+  }
+  // `<password>…</password>`, `<string name="api_key">…</string>`, `<key>Token</key><string>…</string>`.
+  if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
+  const opened = text.slice(Math.max(0, from - 40), from)
+  if (!/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<key>$/i.test(opened)) return undefined
+  if (/<key>$/i.test(opened) && awaitsLine(source, to)) return STARVED
+  const element = at(ELEMENT, text, to)
+  if (element === null || /\/>$/.test(element[0])) return undefined
+  return namedValue(source, { ...plainValue(rule, kind, to + element[0].length, undefined), element: true })
+}
+
+/** True where the value stands on the next line, and that line has not come yet. */
+function awaitsLine(source: Source, to: number): boolean {
+  if (source.final) return false
+  const end = source.lineEnd(to)
+  if (!/^(?:\\?["']?,?|<\/key>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
+  return end >= source.text.length || source.text.indexOf('\n', end + 1) === -1
+}
