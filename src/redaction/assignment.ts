@@ -17,7 +17,7 @@ const ASSIGNED = new RegExp(
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
-const SAID = /[ \t](?:is|was|are|set to|equals|of|to)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+const SAID = /[ \t](?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -119,6 +119,10 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
   const loose = !equals
   const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
+  if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
+  // An object has names of its own.
+  if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
+  if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned = loose && quote === undefined && keyQuote === undefined && isMentioned(text, from)
   if (kind === 'cookie') {

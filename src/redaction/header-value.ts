@@ -43,6 +43,8 @@ export function headerEnd(source: Source, start: number, from: number): number {
   const end = source.lineEnd(start)
   const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
   const line = text.slice(start, end)
-  const stop = open === undefined ? line.search(/\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
+  const many = /^(?:digest|aws4|oauth|hawk|signature|mac)\b/i.test(line.slice(0, 20))
+  const stop =
+    open === undefined ? line.search(many ? /\\[nr]|\u001b/ : /\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
   return trimEnd(text, start, stop === -1 ? end : start + stop)
 }

@@ -64,7 +64,7 @@ const HARMLESS_ENDINGS = set(
 /** What stands first in the names of counts, bounds and cursors. */
 const HARMLESS_STARTS = set(
   `max min num total count number next page continuation pagination continue sync resume public unexpected is has
-  should www`,
+  should www existing forgot`,
 )
 /** Says how the value is written; what stands before says what it is. */
 const TAILS = set('value val raw base64 b64 plain plaintext encoded cleartext')

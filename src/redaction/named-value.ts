@@ -66,7 +66,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
       ? unquotedEnd(source, start, { query, encoded, element, wholeLine })
       : quotedEnd(source, start, quote)
   if (end === STARVED) return STARVED
-  if (end <= start) return undefined
+  if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
   const written = text.slice(start, end)
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
   if (!isPlausible(written, kind, surroundings)) {

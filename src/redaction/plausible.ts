@@ -12,6 +12,9 @@ const SENTENCE_WORDS = set(
   change reset found granted denied valid refreshed created deleted updated rotated verification authentication
   der die das und ist nicht ein eine le la les de du des est un une el los las es y contraseña mot passe passwort`,
 )
+const LABEL_WORDS = set(
+  'password passwd passwort token secret key keys api code login sign email user username account',
+)
 /** What stands for no value, or says something about it. */
 const NOT_VALUES = set(
   `null nil none undefined true false yes no on off empty required optional enabled disabled present absent missing
@@ -37,6 +40,9 @@ const REFERENCE =
   /^(?:\$\{[^}]{1,200}\}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |function|\(|async )/
 const MASK =
   /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
+/** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
+const DECLARED =
+  /^(?:(?:string|str|number|int|bool|boolean|bytes|text|any|null|undefined|unknown|optional|maybe|buffer)(?:\[\])?\s*[|;?,=)]|n?varchar|char\(|(?:secret|secure)_?(?:str|string|bytes)\b|optional\[|\(sensitive|\(known after)/i
 const TAG =
   /^(?:latest|stable|edge|main|master|nightly|dev|prod|test|alpine|v?\d{1,4}(?:\.\d{1,5}){0,3}(?:[-.](?:alpha|beta|rc|alpine|slim|bookworm|bullseye|debian|ubuntu|ls)[\w.-]*)?)$/
 
@@ -57,6 +63,8 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   if (!/[\p{L}\p{N}]/u.test(bare)) return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
   if (MASK.test(bare) || REFERENCE.test(bare)) return /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
   const lower = bare.toLowerCase()
+  if (/^[A-Za-z ]+(?:\.{3}|…)$/.test(bare) || DECLARED.test(bare)) return false
+  if (kind !== 'password' && /^[~^<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}(?:-[\w.]+)?$/.test(bare)) return false
   const word = lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)
@@ -84,7 +92,7 @@ export function isSentence(text: string): boolean {
   if (!plain.every((word) => /^(?:[\p{L}’'/-]*|\d{1,4})$/u.test(word))) {
     return plain.length >= 3 && plain.filter((word) => SENTENCE_WORDS.has(word)).length >= 2
   }
-  if (plain.some((word) => SENTENCE_WORDS.has(word) || NOT_VALUES.has(word))) return true
+  if (plain.some((word) => SENTENCE_WORDS.has(word) || NOT_VALUES.has(word) || LABEL_WORDS.has(word))) return true
   return /[?!…]$|\.$/.test(text) && /^\p{Lu}/u.test(text)
 }
 

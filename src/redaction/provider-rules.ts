@@ -38,7 +38,7 @@ const ROWS: readonly Row[] = [
     'openai-key',
     'sk-',
     rest(
-      `sk-(?!ant-|or-v1-|lf-)(?:proj-|svcacct-|admin-|None-)?(?=[A-Za-z0-9_-]*\\d)(?=[A-Za-z0-9_-]*[A-Za-z])(?:${B}{20,255}|${S}{32,255})`,
+      `sk-(?!ant-|or-v1-|lf-)(?:proj-|svcacct-|admin-|None-)?(?:(?=${S}*\\d)(?=${S}*[A-Z])${S}{20,300}|(?=[a-z]*\\d)${B}{20,255}${S}*)`,
     ),
   ],
   ['anthropic-key', 'sk-ant-', rest(`sk-ant-${S}{20,255}`)],
@@ -220,11 +220,11 @@ const ADDRESSES: readonly (readonly [rule: string, mark: string, secret: RegExp]
 
 /** Marks with the secret in front of them. Group 1 is what goes, mark included where it is a part. */
 const TAILS: readonly (readonly [rule: string, mark: string, before: RegExp, behind: RegExp])[] = [
-  ['telegram-token', ':AA', /(?<![\w])\d{8,12}$/, /:AA[\w-]{30,40}/y],
-  ['mailchimp-key', '-us', /(?<![A-Za-z0-9])[a-f0-9]{32}$/, /-us\d{1,2}(?![A-Za-z0-9])/y],
+  ['telegram-token', ':AA', /\d{8,12}$/, /:AA[\w-]{30,40}/y],
+  ['mailchimp-key', '-us', /[a-f0-9]{32}$/, /-us\d{1,2}(?![A-Za-z0-9])/y],
   ['terraform-token', '.atlasv1.', /[A-Za-z0-9]{10,20}$/, /\.atlasv1\.[A-Za-z0-9_=-]{40,90}/y],
-  ['azure-client-secret', 'Q~', /(?<![\w~.-])[\w~.-]{3}\d$/, /Q~[\w~.-]{31,40}/y],
-  ['openai-key', 'T3BlbkFJ', /(?<![\w-])sk-[\w-]{10,200}$/, /T3BlbkFJ[\w-]{10,200}/y],
+  ['azure-client-secret', 'Q~', /[A-Za-z0-9_~.-]{3}\d$/, /Q~[\w~.-]{31,40}/y],
+  ['openai-key', 'T3BlbkFJ', /sk-[\w-]{10,200}$/, /T3BlbkFJ[\w-]{10,200}/y],
   ['azure-storage-key', '+ASt', /[A-Za-z0-9/+]{60,100}$/, /\+ASt[A-Za-z0-9+/]{4,20}={0,2}/y],
   ['azure-cosmos-key', 'ACDb', /[A-Za-z0-9/+]{60,100}$/, /ACDb[A-Za-z0-9+/]{4,20}={0,2}/y],
   ['azure-devops-token', 'AZDO', /[A-Za-z0-9]{60,100}$/, /AZDO[A-Za-z0-9]{4,10}/y],
@@ -258,7 +258,9 @@ const detectTailed =
     if (!behind.test(text)) return undefined
     const end = behind.lastIndex
     const lead = before.exec(text.slice(Math.max(floor, start - 220), start))
-    return lead === null ? undefined : { rule, start: start - lead[0].length, end }
+    return lead === null || !startsToken(text, start - lead[0].length)
+      ? undefined
+      : { rule, start: start - lead[0].length, end }
   }
 
 /** Every mark, lower-cased where the automaton does so itself, with its detector. */

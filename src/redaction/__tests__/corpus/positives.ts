@@ -78,7 +78,8 @@ const PROVIDERS: Record<string, (random: Random) => string> = {
   'slack bot': (r) => `xoxb-${r.chars(DIGITS, 12)}-${r.chars(DIGITS, 12)}-${r.chars(BASE62, 24)}`,
   'slack user': (r) => `xoxp-${r.chars(DIGITS, 11)}-${r.chars(DIGITS, 11)}-${r.chars(DIGITS, 12)}-${r.chars(HEX, 32)}`,
   'slack app': (r) => `xapp-1-A${r.chars(UPPER + DIGITS, 10)}-${r.chars(DIGITS, 13)}-${r.chars(HEX, 64)}`,
-  'slack webhook': (r) => `https://hooks.slack.com/services/T${r.chars(UPPER + DIGITS, 8)}/B${r.chars(UPPER + DIGITS, 10)}/${r.chars(BASE62, 24)}`,
+  'slack webhook': (r) =>
+    `https://hooks.slack.com/services/T${r.chars(UPPER + DIGITS, 8)}/B${r.chars(UPPER + DIGITS, 10)}/${r.chars(BASE62, 24)}`,
   'openai old': (r) => `sk-${token(r, BASE62, 20)}T3BlbkFJ${r.chars(BASE62, 20)}`,
   'openai project': (r) => `sk-proj-${token(r, BASE62, 74)}T3BlbkFJ${r.chars(URL64, 73)}a`,
   anthropic: (r) => `sk-ant-api03-${r.chars(URL64, 93)}AA`,
@@ -137,7 +138,8 @@ const PROVIDERS: Record<string, (random: Random) => string> = {
   pinecone: (r) => `pcsk_${r.chars(BASE62, 6)}_${r.chars(BASE62, 60)}`,
   nvidia: (r) => `nvapi-${r.chars(URL64, 63)}a`,
   resend: (r) => `re_${token(r, BASE62, 7)}A_${r.chars(BASE62, 24)}`,
-  plaid: (r) => `access-sandbox-${r.chars(HEX, 8)}-${r.chars(HEX, 4)}-${r.chars(HEX, 4)}-${r.chars(HEX, 4)}-${r.chars(HEX, 12)}`,
+  plaid: (r) =>
+    `access-sandbox-${r.chars(HEX, 8)}-${r.chars(HEX, 4)}-${r.chars(HEX, 4)}-${r.chars(HEX, 4)}-${r.chars(HEX, 12)}`,
   netlify: (r) => `nfp_${r.chars(BASE62, 36)}`,
   sonar: (r) => `sqp_${r.chars(HEX, 40)}`,
   tailscale: (r) => `tskey-auth-k${r.chars(BASE62, 10)}-${r.chars(BASE62, 32)}`,
@@ -219,7 +221,8 @@ const OTHERS: Record<string, (random: Random, secret: string) => string> = {
   sql: (_r, s) => `CREATE USER 'app'@'%' IDENTIFIED BY '${s}';`,
   'sql alter': (_r, s) => `ALTER ROLE app WITH PASSWORD '${s}'`,
   'connection string': (_r, s) => `Server=tcp:x,1433;Initial Catalog=d;User ID=u;Password=${s};Encrypt=True;`,
-  'azure storage': (_r, s) => `DefaultEndpointsProtocol=https;AccountName=x;AccountKey=${s};EndpointSuffix=core.windows.net`,
+  'azure storage': (_r, s) =>
+    `DefaultEndpointsProtocol=https;AccountName=x;AccountKey=${s};EndpointSuffix=core.windows.net`,
   jdbc: (_r, s) => `jdbc:postgresql://db:5432/app?user=u&password=${s}`,
   'go map': (_r, s) => `map[password:${s} user:app]`,
   'go struct': (_r, s) => `{User:app Password:${s} Port:5432}`,
@@ -230,8 +233,8 @@ const OTHERS: Record<string, (random: Random, secret: string) => string> = {
   'k8s env': (_r, s) => `        - name: DB_PASSWORD\n          value: "${s}"\n`,
   terraform: (_r, s) => `+ master_password = "${s}"`,
   'aws configure': (_r, s) => `aws configure set aws_secret_access_key ${s}`,
-  'powershell': (_r, s) => `$env:API_TOKEN = "${s}"`,
-  'fish': (_r, s) => `set -x GITHUB_TOKEN ${s}`,
+  powershell: (_r, s) => `$env:API_TOKEN = "${s}"`,
+  fish: (_r, s) => `set -x GITHUB_TOKEN ${s}`,
   'prose is': (_r, s) => `the password is ${s}`,
   'prose quoted': (_r, s) => `logged in with password "${s}"`,
   'api key prose': (_r, s) => `API key: ${s}`,
@@ -240,10 +243,13 @@ const OTHERS: Record<string, (random: Random, secret: string) => string> = {
   'helm set': (_r, s) => `helm install x --set auth.password=${s},replicas=2`,
   'compose log': (_r, s) => `db_1  | ALTER_PASSWORD: ${s}`,
   'argv json': (_r, s) => `"Cmd":["server","--password","${s}"]`,
-  pem: (r, s) => `-----BEGIN RSA PRIVATE KEY-----\n${r.chars(BASE62, 64)}\n${s}${r.chars(BASE62, 30)}\n-----END RSA PRIVATE KEY-----`,
+  pem: (r, s) =>
+    `-----BEGIN RSA PRIVATE KEY-----\n${r.chars(BASE62, 64)}\n${s}${r.chars(BASE62, 30)}\n-----END RSA PRIVATE KEY-----`,
   'pem cut': (r, s) => `-----BEGIN PRIVATE KEY-----\n${r.chars(BASE62, 64)}\n${s}${r.chars(BASE62, 40)}`,
-  'pem prefixed': (r, s) => `app_1 | -----BEGIN EC PRIVATE KEY-----\napp_1 | ${r.chars(BASE62, 64)}\napp_1 | ${s}${r.chars(BASE62, 40)}\napp_1 | -----END EC PRIVATE KEY-----`,
-  'pem escaped': (r, s) => `{"k":"-----BEGIN PRIVATE KEY-----\\n${r.chars(BASE62, 64)}\\n${s}${r.chars(BASE62, 40)}\\n-----END PRIVATE KEY-----\\n"}`,
+  'pem prefixed': (r, s) =>
+    `app_1 | -----BEGIN EC PRIVATE KEY-----\napp_1 | ${r.chars(BASE62, 64)}\napp_1 | ${s}${r.chars(BASE62, 40)}\napp_1 | -----END EC PRIVATE KEY-----`,
+  'pem escaped': (r, s) =>
+    `{"k":"-----BEGIN PRIVATE KEY-----\\n${r.chars(BASE62, 64)}\\n${s}${r.chars(BASE62, 40)}\\n-----END PRIVATE KEY-----\\n"}`,
   bcrypt: (r) => `root:$2b$12$${r.chars(BASE62, 53)}:x`,
 }
 

@@ -21,7 +21,10 @@ export function scorePositives(cases: readonly Positive[], redact: (text: string
     else {
       if (part) score.partial += 1
       const key = `${form}${part ? ' (part)' : ''}`
-      score.missed.set(key, [...(score.missed.get(key) ?? []), `${family}: ${JSON.stringify(text)} -> ${JSON.stringify(output)}`])
+      score.missed.set(key, [
+        ...(score.missed.get(key) ?? []),
+        `${family}: ${JSON.stringify(text)} -> ${JSON.stringify(output)}`,
+      ])
     }
   }
   return score
