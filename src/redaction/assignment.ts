@@ -12,12 +12,13 @@ const QUOTE = String.raw`\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u00
 /** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
 const ASSIGNED = new RegExp(
   `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
-    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝)` +
+    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→)` +
     `${GAP}(?:Some\\(|[bBurR@](?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
-const SAID = /[ \t](?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+const SAID =
+  /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -63,6 +64,9 @@ function read(source: Source, named: Name): Detection {
   }
   const rule = ruleOf(kind)
   const spaced = at(SPACED, text, to)
+  if (spaced !== null && /<(?:[\w.-]{1,20}:)?$/.test(text.slice(Math.max(0, from - 22), from))) {
+    return detectPaired(source, named)
+  }
   if (spaced !== null && (flag || isDirective(text, from, named.name))) {
     const start = to + spaced[0].length
     const quote = spaced[1]
@@ -119,14 +123,17 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
   const loose = !equals
   const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
+  if (/^pin$/i.test(name) && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
   if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
   // An object has names of its own.
   if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
-  const mentioned = loose && quote === undefined && keyQuote === undefined && isMentioned(text, from)
+  const mentioned =
+    loose && quote === undefined && keyQuote === undefined && (isMentioned(text, from) || /^pass$/i.test(name))
   if (kind === 'cookie') {
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
+    if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
     if (end === STARVED) return end
@@ -139,15 +146,17 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   }
   if (quote === undefined && start >= source.lineEnd(start)) return undefined
   const previous = text[from - 1] ?? ''
+  const isQuery = equals && (previous === '?' || previous === '&')
+  if (named.flag && text.slice(start, start + name.length).toLowerCase() === name.toLowerCase()) return undefined
   return namedValue(source, {
     rule,
-    kind,
+    kind: kind === 'weak' && isQuery && /sig(?:nature)?$/i.test(name) ? 'secret' : kind,
     start,
     quote,
     loose,
     tight: tight && !/^\d+$/.test(name),
     mentioned,
-    query: equals && (previous === '?' || previous === '&') && !sign.startsWith('%'),
+    query: isQuery && !sign.startsWith('%'),
     encoded: sign.charCodeAt(0) === 37,
     element: false,
     wholeLine: kind !== 'weak' && quote === undefined && isWholeLine(source, from, start, equals),
@@ -169,7 +178,11 @@ function isWholeLine(source: Source, from: number, start: number, equals: boolea
     return false
   const rest = text.slice(start, Math.min(source.lineEnd(start), start + 400))
   if (/["'`]\s*[,)}\]]*\s*$/.test(rest)) return false
-  const shell = equals && /^\S+[ \t]+(?:[A-Za-z./-]|\d>|&&|\|)/.test(rest) && !/^\S+[ \t]+#/.test(rest)
+  const shell =
+    equals &&
+    text.charCodeAt(start - 1) === 61 &&
+    /^\S+[ \t]+(?:[A-Za-z./-]|\d>|&&|\|)/.test(rest) &&
+    !/^\S+[ \t]+#/.test(rest)
   if (shell) return false
   return (
     !/[\s,;&|][A-Za-z_][\w.-]*(?:=|:[ \t]|":)/.test(rest) && !/\\[nr]|\x1b|\\u001b|\\x1b|\\033|<\/|[,;]$/.test(rest)

@@ -59,7 +59,7 @@ const QUERY_END = /[&#\s"'<>`\\]|%26/g
 const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/g
 /** A comma, a semicolon or an ampersand ends a value when another field or nothing follows. */
 const FIELD_AHEAD =
-  /[,;&|]+(?:amp;)?(?:$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd])|[A-Za-z][\w-]*[,;&)\]}]*$)/y
+  /[,;&|]+(?:amp;)?(?:$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd]))/y
 const QUOTE_AHEAD = /["'`](?:$|[\s,;:)\]}>|&+.<\\"'`])/y
 const BRACKET_AHEAD = /[)\]}]+(?:$|[\s,;.:"'`|&<>\\)\]}])/y
 const ANGLE_AHEAD = /<[/A-Za-z!]|>(?:$|\s|<|&|["'])/y

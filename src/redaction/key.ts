@@ -12,12 +12,12 @@ const set = (words: string): ReadonlySet<string> => new Set(words.trim().split(/
 
 const PASSWORDS = set(
   `password passwd passphrase passcode pwd pswd psw pw pass passwort kennwort sshpass senha wachtwoord parola contrasena
-  userpass dbpass mypass pin passin passout storepass keypass requirepass masterauth otp totp passwordhash passwordsalt`,
+  userpass dbpass mypass pin passin passout storepass keypass requirepass masterauth otp totp cvv cvc passwordhash passwordsalt`,
 )
 const SECRETS = set(
   `secret secrets token apikey apitoken accesskey privatekey secretkey signingkey encryptionkey masterkey authkey
   credential credentials creds authtoken accesstoken identitytoken registrytoken bearer jwt pat psk sessid sessionid
-  phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey`,
+  phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey dockerconfigjson dockercfg`,
 )
 const WEAK = set('key auth signature sig session salt nonce cred sid seed hmac cookie webhook')
 const PASSWORD_ENDING =
@@ -66,6 +66,7 @@ const HARMLESS_STARTS = set(
   `max min num total count number next page continuation pagination continue sync resume public unexpected is has
   should www existing forgot`,
 )
+const CODES = set('verification security backup recovery otp mfa sms')
 /** Says how the value is written; what stands before says what it is. */
 const TAILS = set('value val raw base64 b64 plain plaintext encoded cleartext')
 /** Special tokens of language models: `eos_token`. */
@@ -99,8 +100,10 @@ export function judgeKey(name: string): KeyKind {
   while (words.length > 1 && TAILS.has(words.at(-1) ?? '')) words.pop()
   last = words.at(-1) as string
   if (words.length === 1 && last === 'secrets') return 'secret'
-  if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'weak'
-  if (last === 'id' && words.at(-2) === 'secret') return 'weak'
+  const before = words.at(-2) ?? ''
+  if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'secret'
+  if (last === 'code' && CODES.has(before)) return 'password'
+  if (last === 'id' && (before === 'secret' || before === 'session')) return 'weak'
   if (HARMLESS_ENDINGS.has(last)) return 'none'
   const first = words[0] as string
   if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'
@@ -128,7 +131,7 @@ function judgeWords(words: readonly string[]): KeyKind {
       if (OPEN_KEY_OF.has(before)) return 'none'
       if (SECRET_KEY_OF.has(before)) return 'secret'
     }
-    if (word === 'auth' && isLast && before === 'registry') return 'secret'
+    if (word === 'auth' && isLast && (before === 'registry' || before === 'basic')) return 'secret'
     if (isLast && WEAK.has(word)) kind = 'weak'
   }
   return kind

@@ -8,7 +8,7 @@ const SENTENCE_WORDS = set(
   `a an the is are was were be been being must should shall will would can cannot could may might has have had do does did
   not no of for to in on at by with from and or if when than then that this these those it its you your we our they their
   please only also already least more most between characters character long length invalid incorrect required missing
-  expired failed wrong contain contains field value empty match matches mismatch provided found unable enter forgot
+  expired failed wrong contain contains field value empty match matches mismatch provided see found unable enter forgot
   change reset found granted denied valid refreshed created deleted updated rotated verification authentication
   der die das und ist nicht ein eine le la les de du des est un une el los las es y contraseña mot passe passwort`,
 )
@@ -27,7 +27,7 @@ const OTHER_WORDS = set(
   secret token apikey hidden sensitive basic bearer digest negotiate ntlm oauth oauth2 saml ldap oidc sso kerberos plain
   login anonymous never always prefer require preferred strict lax rejected accepted failed success succeeded denied
   granted refreshed updated created deleted rotated revoked changed error warning info debug eof value type rbac abac
-  webhook node ok pending active inactive read write admin get put post delete list watch show hide reset change forgot
+  webhook node ok bcrypt argon2 argon2id scrypt pbkdf2 sha256 sha512 sha1 md5 identifier keyword literal include same-origin omit fetch pending active inactive read write admin get put post delete list watch show hide reset change forgot
   authentication authorization credentials header scheme realm jwt internal external public private shared local remote
   passwort kennwort contraseña senha wachtwoord parola parole hasło пароль 密码 密碼 パスワード 비밀번호 lozinka heslo
   salasana lösenord adgangskode jelszó şifre geheim geheimnis jeton ficha segreto segredo geheime`,
@@ -37,7 +37,7 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}\}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |function|\(|async )/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |function|\(|async )/
 const MASK =
   /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
@@ -65,6 +65,8 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const lower = bare.toLowerCase()
   if (/^[A-Za-z ]+(?:\.{3}|…)$/.test(bare) || DECLARED.test(bare)) return false
   if (kind !== 'password' && /^[~^<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}(?:-[\w.]+)?$/.test(bare)) return false
+  if (kind !== 'password' && /^[a-z][\w-]*(?:\.[a-z][\w-]*)*\.(?:io|com|org|net|dev)\/[a-z][\w./-]*$/.test(bare))
+    return false
   const word = lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)

@@ -7,7 +7,7 @@ import { looksMixed } from './plausible.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
-  'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,hmac,_sid,.sid,_seed,seed='.split(
+  'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,dockerconfigjson,dockercfg,cvv,cvc=,verification_code,security_code,backup_code,recovery_code,sms_code,hmac,_sid,.sid,_seed,seed='.split(
     ',',
   )
 

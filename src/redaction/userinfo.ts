@@ -49,6 +49,8 @@ function inUserinfo(text: string, start: number, at: number, separator: string):
   if (password === '') return userOnly(info.slice(0, colon), start)
   if (NOT_SECRET.test(password)) return /^[\w]+$/.test(password) ? { rule: RULE, start: from, end: at } : undefined
   const user = info.slice(0, colon)
+  // A port, and an @ of the path.
+  if (/^\d{2,5}$/.test(password) && user.includes('.')) return undefined
   // `https://token:x-oauth-basic@…`: the user is the secret.
   if (looksRandom(user) || password === 'x-oauth-basic') return { rule: RULE, start, end: at }
   return { rule: RULE, start: from, end: at }
