@@ -54,7 +54,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
 function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
-  const assigned = at(ASSIGNED, text, to)
+  const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
+  if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
   if (assigned !== null) {
     const [whole, keyQuote, sign = '', quote] = assigned
     const start = to + whole.length
@@ -107,6 +108,13 @@ function isDirective(text: string, from: number, name: string): boolean {
   const before = text.slice(Math.max(0, from - 60), from)
   if (!ASSIGNING.has(wordBefore(text, from)) && !/login |user |role |set -/i.test(before)) return false
   return DIRECTIVE.test(before)
+}
+
+/** A blank and then a letter: nothing is assigned, though something may be said. */
+function isWordAhead(text: string, to: number): boolean {
+  if (text.charCodeAt(to) !== 32) return false
+  const code = text.charCodeAt(to + 1)
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
 interface Assigned {

@@ -93,9 +93,11 @@ const argvProgram = /^(?:.*\/)?([\w-]+)$/
 /** What an argument of a program in a list of arguments becomes: the length of what is kept, or -1 when it is no secret. */
 export function secretInArgument(argv: readonly unknown[], index: number): number {
   const item = argv[index]
+  const previous = argv[index - 1]
+  if (typeof item !== 'string' || typeof previous !== 'string') return -1
+  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45) return -1
   const program = typeof argv[0] === 'string' ? argvProgram.exec(argv[0].slice(-80))?.[1] : undefined
-  if (typeof item !== 'string' || program === undefined || index === 0) return -1
-  const previous = String(argv[index - 1])
+  if (program === undefined) return -1
   if (/^(?:mysql|maria|mycli)/.test(program)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
   if (program === 'curl')
     return /^(?:-\w{0,5}u|--user|--proxy-user|-U)$/.test(previous) ? item.indexOf(':') + 1 || -1 : -1

@@ -3,6 +3,9 @@ import { type Detection, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
 import { isPlausible, isSentence } from './plausible.js'
 
+/** Schemes whose credentials are several fields. */
+const MANY = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)/i
+
 /** The value of an Authorization header, its scheme included. */
 export function headerValue(
   source: Source,
@@ -15,7 +18,13 @@ export function headerValue(
   }: { rule: string; start: number; quote: string | undefined; from: number; text: string },
 ): Detection {
   if (text.startsWith('[REDACTED', start)) return undefined
-  const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
+  const many = MANY.test(text.slice(start, start + 20))
+  const end =
+    quote !== undefined
+      ? quotedEnd(source, start, quote)
+      : many
+        ? headerEnd(source, start, from)
+        : Math.min(source.lineEnd(start), start + 4_096)
   if (end === STARVED) return STARVED
   const written = text.slice(start, end)
   const single =
@@ -23,7 +32,6 @@ export function headerValue(
       written,
     )?.[0]
   if (single === undefined) return undefined
-  const many = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)\b/i.test(written)
   const stop = quote !== undefined || many ? end : start + single.length
   const scheme =
     /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop)[\s+:%20]{1,4}/i.exec(
@@ -33,7 +41,7 @@ export function headerValue(
   const credentials = written.slice(scheme.length)
   if (!isPlausible(scheme === '' ? written : (/^\S+/.exec(credentials)?.[0] ?? ''), 'password', surroundings))
     return undefined
-  if (isSentence(credentials.slice(0, 200)) || (single.length < 6 && !/\d/.test(single))) return undefined
+  if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
   return { rule, start, end: trimEnd(text, start, stop) }
 }
 
@@ -43,8 +51,9 @@ export function headerEnd(source: Source, start: number, from: number): number {
   const end = source.lineEnd(start)
   const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
   const line = text.slice(start, end)
-  const many = /^(?:digest|aws4|oauth|hawk|signature|mac)\b/i.test(line.slice(0, 20))
   const stop =
-    open === undefined ? line.search(many ? /\\[nr]|\u001b/ : /\\[nr]|["'`](?:\s|$|,|\})|\x1b/) : line.indexOf(open)
+    open === undefined
+      ? line.search(MANY.test(line.slice(0, 20)) ? /\\[nr]|\u001b/ : /\\[nr]|["'`](?:\s|$|,|\})|\x1b/)
+      : line.indexOf(open)
   return trimEnd(text, start, stop === -1 ? end : start + stop)
 }

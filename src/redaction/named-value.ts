@@ -61,6 +61,15 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const { text } = source
   if (text.startsWith('[REDACTED', start)) return undefined
   if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
+  if (tight && quote === undefined) {
+    const run = scopeEnd(text, start)
+    // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
+    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || kind === 'weak')) {
+      source.judged = Math.max(source.judged, run)
+      return undefined
+    }
+  }
+  if (mentioned && quote === undefined && isLowerWord(text, start)) return undefined
   const end =
     quote === undefined
       ? unquotedEnd(source, start, { query, encoded, element, wholeLine })
@@ -76,11 +85,33 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   }
   if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
     // A sentence behind a name is seen by its words, not by its first.
-    const seen = text.slice(start, Math.min(source.lineEnd(start), start + 60))
+    const seen =
+      /^(?:[^=:"'`[\]{}<>|\s]|\s(?!-))*/.exec(text.slice(start, Math.min(source.lineEnd(start), start + 60)))?.[0] ?? ''
     if (!isPlausible(seen, kind, surroundings)) return undefined
   }
   if (quote === undefined && isReference(text, options, written)) return undefined
   return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
+}
+
+/** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
+function scopeEnd(text: string, start: number): number {
+  for (let index = start; index < start + 400; index++) {
+    const code = text.charCodeAt(index)
+    const isScope =
+      (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 58 || code === 46 || code === 42
+    if (!isScope) return code > 32 ? start : index
+  }
+  return start + 400
+}
+
+/** A word of small letters only, as sentences have. */
+function isLowerWord(text: string, start: number): boolean {
+  for (let index = start; index < start + 24; index++) {
+    const code = text.charCodeAt(index)
+    if (code >= 97 && code <= 122) continue
+    return index > start && !(code > 32 && code !== 46 && code !== 44)
+  }
+  return false
 }
 
 /** Only 16 characters without a blank can look random. */

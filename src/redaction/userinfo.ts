@@ -17,6 +17,7 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
     const code = text.charCodeAt(index)
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) break
     if (code === 39 && slash !== -1) break
+    if (code === 58 && text.charCodeAt(index + 1) === 47 && text.charCodeAt(index + 2) === 47) break
     if (code === 64) {
       // Behind the first slash, an @ belongs to a password only when a host follows.
       if (slash === -1 || isPasswordWithSlash(text, end, index)) at = index
