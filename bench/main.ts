@@ -6,12 +6,14 @@ import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
+import { benchRedaction } from './redaction.js'
 import { benchRun } from './run.js'
 
 const parts = process.argv.slice(2)
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
+if (wanted('redaction')) await benchRedaction()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()

@@ -1,4 +1,5 @@
 /** Where names and tokens begin and end in texts that were coloured, escaped or URL-encoded on their way. */
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 
 import type { KeyKind } from './key.js'
 
@@ -6,7 +7,7 @@ import type { KeyKind } from './key.js'
 export const LOOK_BACK = 512
 export const LOOK_AHEAD = 48 * 1024
 /** The longest value that is taken whole. */
-export const MAX_VALUE = 32 * 1024
+const MAX_VALUE = 32 * 1024
 
 const NAME_LENGTH = 128
 /** What stands before a name at the start of its line is short. */

@@ -49,7 +49,7 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   const before = text.charCodeAt(start - 1)
   if (start > 0 && /[\w.-]/.test(String.fromCharCode(before))) return undefined
   if (
-    after === after &&
+    end < text.length &&
     after !== 32 &&
     after !== 9 &&
     after !== 34 &&

@@ -1,4 +1,5 @@
 /** The values of headers, which are more than one word. */
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
 import { isPlausible, isSentence } from './plausible.js'

@@ -1,4 +1,5 @@
 /** Private keys in PEM, PGP, SSH2 and PuTTY form: whole, truncated, with every line prefixed by a log, or escaped. */
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, LOOK_AHEAD, type Source, STARVED } from './boundary.js'
 
 const RULE = 'private-key'

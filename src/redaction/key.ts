@@ -75,7 +75,7 @@ const MODEL_TOKEN = set(
 )
 
 /** The words of a name, lower-cased: `dbPassword`, `DB_PASSWORD`, `db-password` and `db.password` are the same two. */
-export function wordsOf(name: string): string[] {
+function wordsOf(name: string): string[] {
   return (
     name
       // The end of a name says what it is; more of it costs time only.

@@ -6,7 +6,7 @@ import { createScan, type KeyNames, type Rule } from './scan.js'
 import { createStream, type RedactionStream } from './stream.js'
 import { createWalk, type ValueLimits } from './walk.js'
 
-export const UNREADABLE = '[withheld: this text could not be checked for secrets]'
+const UNREADABLE = '[withheld: this text could not be checked for secrets]'
 
 /** How often a rule matched. Never what it matched. */
 export interface Finding {

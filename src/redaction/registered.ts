@@ -2,7 +2,7 @@
 import { type Automaton, createAutomaton } from './automaton.js'
 import type { Found } from './boundary.js'
 
-export const MIN_REGISTERED = 8
+const MIN_REGISTERED = 8
 
 interface Form {
   written: string

@@ -2,6 +2,8 @@
  * Text that came from containers, labels or an engine, made fit to be shown: what drives a terminal, hides or reorders
  * characters is removed and counted. It says nothing about secrets, and makes no text trustworthy.
  */
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
+// biome-ignore-all lint/suspicious/noMisleadingCharacterClass: invisible characters are sought one by one
 
 /** What was removed, by kind; kinds that did not occur are left out. */
 export interface Removed {
@@ -26,7 +28,6 @@ export interface UntrustedText {
 }
 
 const SUSPICIOUS =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is sought
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]|\udb40[\udc00-\uddef]/
 const STRING_SEQUENCE = /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,65536}(?:\x07|\x1b\\|\x9c)?/g
 const CONTROL_SEQUENCE = /(?:\x1b\[|\x9b)[\x30-\x3f]{0,256}[\x20-\x2f]{0,16}[\x40-\x7e]?/g

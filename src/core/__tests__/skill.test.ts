@@ -199,7 +199,7 @@ describe('the context', () => {
   it("a registered secret of the context's redactor does not leave", async () => {
     const redactor = createRedactor({ registered: ['correct horse battery'] })
     const { result } = await execute(async () => ({ text: 'correct horse battery', data: {} }), { redactor })
-    assert.equal(result, '[REDACTED]')
+    assert.equal(result, '[REDACTED:registered]')
   })
 
   it('how far a pull is and what the program prints reach the host as they come', async () => {

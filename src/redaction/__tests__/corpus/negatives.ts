@@ -1,4 +1,5 @@
 /** Harmless texts that look a little like secrets, by category. Written without looking at the rules. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of other languages
 import { BASE62, createRandom, DIGITS, HEX, LOWER, type Random } from './random.js'
 
 export interface Negative {
