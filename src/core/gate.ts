@@ -269,7 +269,9 @@ export function createGate({
     tools: () => [...tools.values()].map(({ meta }) => meta),
     registerSkill: async (registration) => {
       assertOpen()
-      return registry.register(registration)
+      const { skill, created } = await registry.register(registration)
+      // As the log keeps it, so that the first answer and every later one are the same.
+      return { skill: redactor.value(skill) as RegisteredSkill, created }
     },
     registeredSkills: (page = {}) => registry.list(page),
     createSession,
