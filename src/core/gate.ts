@@ -269,9 +269,7 @@ export function createGate({
     tools: () => [...tools.values()].map(({ meta }) => meta),
     registerSkill: async (registration) => {
       assertOpen()
-      const { skill, created } = await registry.register(registration)
-      // As the log keeps it, so that the first answer and every later one are the same.
-      return { skill: redactor.value(skill) as RegisteredSkill, created }
+      return registry.register(registration)
     },
     registeredSkills: (page = {}) => registry.list(page),
     createSession,

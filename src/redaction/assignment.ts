@@ -95,6 +95,8 @@ function wordBefore(text: string, from: number): string {
   if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
   let start = end - 1
   while (start > 0 && end - start < 14 && /[A-Za-z]/.test(text[start - 1] as string)) start--
+  // The end of a longer one is no word.
+  if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
   return text.slice(start, end - 1).toLowerCase()
 }
 

@@ -43,7 +43,11 @@ describe('registering', () => {
     const { gate } = createFixture()
     const registration = { ...HELLO, manifest: { owner: 'ops', db_password: 'hunter2', note: 'token=abcdef' } }
     const first = await gate.registerSkill(registration)
-    assert.deepEqual(first.skill.manifest, { owner: 'ops', db_password: '[REDACTED]', note: 'token=[REDACTED]' })
+    assert.deepEqual(first.skill.manifest, {
+      owner: 'ops',
+      db_password: '[REDACTED:password]',
+      note: 'token=[REDACTED:secret]',
+    })
     assert.deepEqual(await gate.registerSkill(registration), { ...first, created: false })
     assert.deepEqual((await gate.registeredSkills()).skills, [first.skill])
     const other = { ...registration, manifest: { ...registration.manifest, db_password: 'other' } }
