@@ -19,8 +19,8 @@ export interface RequestOptions {
   /** Names the call in the host's log: the run's id and the step, `run_…/s1`. */
   runId?: string
   /**
-   * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. The
-   * text is raw: neither redacted nor to be trusted.
+   * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. A
+   * provider hands on the raw text; what reaches the host's own listener is cleaned and redacted, but not to be trusted.
    */
   onOutput?: (stream: 'stdout' | 'stderr', text: string) => void
   /** Called while an image is pulled (docker-run only): when it begins, when it has ended, and twice a second at most. */

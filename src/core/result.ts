@@ -1,5 +1,5 @@
 /** Builds the `{ result, metadata }` that leaves a skill: redacted, capped, stamped. */
-import type { Redactor } from '../redaction/index.js'
+import { type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
 import { Failure } from './failure.js'
 import type { SkillResult } from './tool.js'
 
@@ -11,40 +11,66 @@ export function successResult(
   { action, layer, text, data }: { action: string; layer: string; text: string; data: Record<string, unknown> },
   redactor: Redactor,
 ): SkillResult {
-  const { result, truncated } = capText(redactor.text(text))
-  const clean = redactor.value(data, DATA_LIMITS)
-  if (typeof clean !== 'object') {
+  const { clean, told } = createSanitizer()
+  const { result, truncated } = capText(redactor.text(clean(text)))
+  const shown = redactor.value(data, { ...DATA_LIMITS, clean })
+  if (typeof shown !== 'object') {
     throw new Failure(
       'UPSTREAM_ERROR',
       'The provider answered more than 8 MiB or 50000 values, or what cannot be read as data. Ask for less.',
       { retriable: false },
     )
   }
-  return { result, metadata: { ...clean, ...truncated, success: true, action, layer, timestamp: now() } }
+  return { result, metadata: { ...shown, ...truncated, ...told(), success: true, action, layer, timestamp: now() } }
 }
 
 export function failureResult(failure: Failure, action: string | undefined, redactor: Redactor): SkillResult {
   const { code, retriable, details, partial } = failure
   // Cut only what is redacted already: a cut through a secret would leave a part that no rule recognises.
-  const message = shorten(redactor.text(failure.message))
-  const { result, truncated } = capText(`Error: ${message}${partial?.text ? `\n\n${redactor.text(partial.text)}` : ''}`)
-  const data = redactor.value(partial?.data ?? {}, DATA_LIMITS)
+  const { clean, told } = createSanitizer()
+  const message = shorten(redactor.text(clean(failure.message)))
+  const output = partial?.text ? `\n\n${redactor.text(clean(partial.text))}` : ''
+  const { result, truncated } = capText(`Error: ${message}${output}`)
+  const data = redactor.value(partial?.data ?? {}, { ...DATA_LIMITS, clean })
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return {
     result,
     metadata: {
       ...(typeof data === 'object' ? data : { withheld: data }),
       ...truncated,
+      // What a program printed or a provider said; an error of skillgate's own words is none of it.
+      ...((partial !== undefined || code === 'UPSTREAM_ERROR') && told()),
       success: false,
       ...(action !== undefined && { action }),
       error: {
         code,
         message,
         retriable,
-        ...(hasDetails && { details: redactor.value(details) as Record<string, unknown> }),
+        ...(hasDetails && { details: redactor.value(details, { ...DATA_LIMITS, clean }) as Record<string, unknown> }),
       },
       timestamp: now(),
     },
+  }
+}
+
+/**
+ * Results hold what containers, labels and engines say: data, never instructions. What drives a terminal or hides in a
+ * text is removed before secrets are looked for, since it would hide them too.
+ */
+function createSanitizer(): {
+  clean(text: string): string
+  told(): { untrusted: true; removed_characters?: Removed }
+} {
+  const removed: Removed = {}
+  return {
+    clean(text) {
+      const found = sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY })
+      for (const [kind, count] of Object.entries(found.removed) as [keyof Removed, number][]) {
+        removed[kind] = (removed[kind] ?? 0) + count
+      }
+      return found.text
+    },
+    told: () => ({ untrusted: true, ...(Object.keys(removed).length > 0 && { removed_characters: removed }) }),
   }
 }
 

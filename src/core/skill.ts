@@ -6,6 +6,7 @@ import { type DataObject, omit, parseObject } from './data.js'
 import { race } from './deadline.js'
 import { describe, FAILURES, Failure, type FailureCode, isFailure } from './failure.js'
 import { type JsonSchema, parseInput, toJsonSchema } from './input.js'
+import { createLiveOutput } from './live-output.js'
 import { containLogger, type Logger } from './provider.js'
 import { failureResult, successResult } from './result.js'
 import type { Objection, Risk, SkillContext, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
@@ -188,9 +189,13 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     let asked = false
     let redactor: Redactor = plainRedactor
     let logger: Logger | undefined
+    let live: ReturnType<typeof createLiveOutput> | undefined
     try {
       redactor = context.redactor ?? plainRedactor
       logger = context.logger
+      const { onOutput, onProgress, runId } = context
+      if (onOutput !== undefined) live = createLiveOutput(onOutput, redactor, containLogger(logger))
+      const told = { onOutput: live?.push, onProgress, runId }
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
       const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
@@ -211,7 +216,7 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
               if (stop.signal.aborted) return Promise.reject(stop.signal.reason)
               asked = true
               const timeoutMs = Math.max(1, deadline - Date.now())
-              return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, context))
+              return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, told))
             },
           }),
         { timeoutMs: deadlineMs, abortGraceMs, signal: context.signal },
@@ -219,6 +224,8 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       return successResult({ action: actionName, layer: skill.layer, text, data }, redactor)
     } catch (error) {
       return failureResult(settle(error, asked, containLogger(logger)), actionName, redactor)
+    } finally {
+      live?.end()
     }
   }
 

@@ -21,6 +21,8 @@ export interface ValueLimits {
   maxValues: number
   /** Characters of all strings and keys. */
   maxLength: number
+  /** Called with each string before it is judged, such as {@link sanitizeUntrusted}: what hides in a secret hides it. */
+  clean?: ((text: string) => string) | undefined
 }
 
 interface WalkOptions {
@@ -41,6 +43,7 @@ interface Left {
   length: number
   /** Within a string already: JSON in JSON is read as text. */
   embedded: boolean
+  clean: ValueLimits['clean']
 }
 
 export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions) {
@@ -49,7 +52,7 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
   function walk(item: unknown, depth: number, left: Left): unknown {
     if (typeof item === 'string') {
       take(left, item.length)
-      return string(item, depth, left)
+      return string(left.clean === undefined ? item : left.clean(item), depth, left)
     }
     take(left, 0)
     if (item === null || typeof item === 'boolean') return item
@@ -71,7 +74,7 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
     const named = pairName(item)
     for (const key of Object.keys(item)) {
       const member = item[key]
-      const { kind, shown } = keys.get(key) ?? judgeKey(key)
+      const { kind, shown } = judgeMember(key, left)
       left.length -= key.length
       const meant = named !== undefined && VALUE_KEYS.has(key) ? judge(named) : kind
       const cleaned = meant === 'none' ? walk(member, depth + 1, left) : secretMember(member, meant, depth, left)
@@ -96,6 +99,12 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
     return mark({ rule: ruleOf(kind) })
   }
 
+  /** Labels are keys too. */
+  function judgeMember(key: string, { clean }: Left): JudgedKey {
+    const cleaned = clean === undefined ? key : clean(key)
+    return keys.get(cleaned) ?? judgeKey(cleaned)
+  }
+
   function judgeKey(key: string): JudgedKey {
     const kind = /^auth$/i.test(key) ? 'secret' : judge(key)
     const judged = { kind, shown: UNSAFE_KEYS.has(key) ? `(${key})` : text(key) }
@@ -105,10 +114,12 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
   }
 
   function list(items: readonly unknown[], depth: number, left: Left): unknown[] {
-    return items.map((member, index) => {
+    const { clean } = left
+    const cleaned = clean === undefined ? items : items.map((item) => (typeof item === 'string' ? clean(item) : item))
+    return cleaned.map((member, index) => {
       if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
       take(left, member.length)
-      return listItem(member, items, index, depth, left)
+      return listItem(member, cleaned, index, depth, left)
     })
   }
 
@@ -156,9 +167,9 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
     return text(item)
   }
 
-  return (input: unknown, { maxValues, maxLength }: ValueLimits = WIDEST): unknown => {
+  return (input: unknown, { maxValues, maxLength, clean }: ValueLimits = WIDEST): unknown => {
     try {
-      return walk(input, 0, { values: maxValues, length: maxLength, embedded: false })
+      return walk(input, 0, { values: maxValues, length: maxLength, embedded: false, clean })
     } catch {
       return withheld
     }

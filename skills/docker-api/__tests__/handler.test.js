@@ -135,7 +135,7 @@ describe('the seven actions', () => {
       const { result, metadata } = await execute({ action, ...params }, { providerClient })
       const { timestamp, ...rest } = metadata
       assert.equal(result, text)
-      assert.deepEqual(rest, { ...fields, success: true, action, layer: 'L1' })
+      assert.deepEqual(rest, { ...fields, untrusted: true, success: true, action, layer: 'L1' })
       assert.match(timestamp, ISO_UTC)
       assert.deepEqual(
         providerClient.requests.map(({ method, path, body }) => [`${method} ${path}`, body]),

@@ -48,7 +48,7 @@ describe('a run', () => {
     const { result, metadata } = await execute({ image: IMAGE }, { providerClient })
     const { timestamp, ...rest } = metadata
     assert.equal(result, 'Exit code 0 after 118 ms\n\nstdout:\nHello\n')
-    assert.deepEqual(rest, { success: true, action: 'run', layer: 'L1', run: OUTCOME })
+    assert.deepEqual(rest, { untrusted: true, success: true, action: 'run', layer: 'L1', run: OUTCOME })
     assert.equal(new Date(timestamp).toISOString(), timestamp)
     const [{ method, path, body, options }, ...more] = providerClient.requests
     assert.deepEqual([method, path, body, more], ['POST', '/containers/run', SPEC, []])

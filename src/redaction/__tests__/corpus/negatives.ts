@@ -1,4 +1,4 @@
-/** Harmless texts that look a little like secrets, by category. Written without looking at the rules. */
+/** Harmless texts that look a little like secrets, by category. Written apart from the rules. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of other languages
 import { MACHINE_CATEGORIES, word } from './machine-negatives.js'
 import { BASE62, createRandom, DIGITS, HEX, LOWER, type Random } from './random.js'

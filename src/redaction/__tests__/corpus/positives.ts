@@ -1,4 +1,4 @@
-/** Texts with a secret in them: families of secrets, each in thirty forms. Written without looking at the rules. */
+/** Texts with a secret in them: families of secrets, each in thirty forms. Written apart from the rules. */
 import { BASE62, createRandom, DIGITS, HEX, LOWER, type Random, UPPER } from './random.js'
 
 export interface Positive {
