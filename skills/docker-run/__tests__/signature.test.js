@@ -2,24 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { execute } from 'skillgate/skills/docker-run'
-
-const IMAGE = `hello-world@sha256:${'ab'.repeat(32)}`
-const OUTCOME = {
-  exit_code: 0,
-  stdout: '',
-  stderr: '',
-  timed_out: false,
-  oom_killed: false,
-  output: { bytes_total: 0, bytes_kept: 0, truncated: false },
-  image_id: `sha256:${'cd'.repeat(32)}`,
-  duration_ms: 1,
-  posture: {},
-}
-
-function recordingClient() {
-  const requests = []
-  return { requests, request: async (...request) => requests.push(request) && { run: OUTCOME } }
-}
+import { IMAGE, recordingClient } from './fixture.js'
 
 describe('an image whose signature the policy requires', () => {
   const constraints = { images: [IMAGE], require_signature: true }

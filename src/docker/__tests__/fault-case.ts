@@ -7,6 +7,7 @@ import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { createDockerProvider } from '../index.js'
 import { engineCall } from './engine-fixture.js'
 import type { FaultKind } from './fault-table.js'
+import { runSpec } from './run-fixture.js'
 
 export const RUN = '/containers/run'
 /** For a request that is to end by its deadline, and for one that is not, on a machine with other things to do. */
@@ -62,18 +63,10 @@ export async function judge({
     met = true
     return kind.fault
   })
-  const spec = {
-    image: fake.image,
-    cmd: providerPrograms[killed ? 'stubborn' : 'ignoreInput'].cmd,
-    env: {},
+  const spec = runSpec(fake.image, providerPrograms[killed ? 'stubborn' : 'ignoreInput'].cmd, {
     timeout_ms: killed ? KILL_AFTER_MS : 10_000,
-    memory_mb: 64,
-    cpus: 1,
-    pids: 64,
-    network: 'none',
-    mounts: [],
     output: { keep_bytes: 1_000, limit_bytes: limitBytes ?? 10_000 },
-  }
+  })
   let told = false
   const judgeRequest = async () => {
     const startedAt = performance.now()

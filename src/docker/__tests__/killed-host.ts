@@ -1,6 +1,7 @@
 /** A host that ends itself, as if by kill -9, behind the N-th engine call of a run. Started by killed-host.test.ts. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { createDockerProvider } from '../index.js'
+import { runSpec } from './run-fixture.js'
 
 const [host = '', image = '', signingKey = '', calls = '', wait = ''] = process.argv.slice(2)
 let left = Number(calls)
@@ -19,17 +20,6 @@ const provider = createDockerProvider({
     if (left === 0) void die()
   },
 })
-await provider.request('POST', '/containers/run', {
-  image,
-  cmd: ['sh', '-c', 'sleep 0.2'],
-  env: {},
-  timeout_ms: 20_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 64,
-  network: 'none',
-  mounts: [],
-  output: { keep_bytes: 1000, limit_bytes: 10_000 },
-})
+await provider.request('POST', '/containers/run', runSpec(image, ['sh', '-c', 'sleep 0.2'], { timeout_ms: 20_000 }))
 // The run was over before its N-th call: nothing was left to be killed in.
 process.exit(3)

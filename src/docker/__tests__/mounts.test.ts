@@ -13,6 +13,7 @@ import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
 import { resolveMounts } from '../run-mounts.js'
+import { runSpec } from './run-fixture.js'
 
 let dir: string
 const local = { remote: false, socketPath: undefined }
@@ -116,18 +117,7 @@ test('on a remote engine a source is its root, and nothing is looked at', async 
   assert.ok(isFailure(error) && error.code === 'DENIED')
 })
 
-const spec = (mounts: unknown) => ({
-  image: `x@sha256:${'b5'.repeat(32)}`,
-  cmd: providerPrograms.nothing.cmd,
-  env: {},
-  timeout_ms: 10_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 64,
-  network: 'none',
-  mounts,
-  output: { keep_bytes: 1000, limit_bytes: 10_000 },
-})
+const spec = (mounts: unknown) => runSpec(`x@sha256:${'b5'.repeat(32)}`, providerPrograms.nothing.cmd, { mounts })
 
 const OWN = [...SYSTEM_PATHS, '/', '/var', '/var/lib', '/home', '/home/me', '/Users/me', '/private']
 const BELOW = SYSTEM_PATHS.map((path) => `${path}/x`)

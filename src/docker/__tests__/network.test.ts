@@ -6,6 +6,7 @@ import type { RunOutcome } from '../../core/run-spec.js'
 import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
+import { runSpec } from './run-fixture.js'
 
 const NETWORK = 'GET /networks/{name}'
 
@@ -17,18 +18,11 @@ async function open(t: TestContext) {
     await fake.close()
   })
   const run = (network: unknown) =>
-    provider.request('POST', '/containers/run', {
-      image: fake.image,
-      cmd: providerPrograms.nothing.cmd,
-      env: {},
-      timeout_ms: 10_000,
-      memory_mb: 64,
-      cpus: 1,
-      pids: 64,
-      network,
-      mounts: [],
-      output: { keep_bytes: 1000, limit_bytes: 10_000 },
-    }) as Promise<{ run: RunOutcome }>
+    provider.request(
+      'POST',
+      '/containers/run',
+      runSpec(fake.image, providerPrograms.nothing.cmd, { network }),
+    ) as Promise<{ run: RunOutcome }>
   const asked = (route: string) => fake.requests.filter((request) => request.route === route).length
   return { fake, run, asked }
 }

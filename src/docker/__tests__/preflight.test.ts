@@ -8,6 +8,7 @@ import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
 import { assertPosture, preflight } from '../preflight.js'
 import { seccompProfile } from '../seccomp.js'
+import { runSpec } from './run-fixture.js'
 
 const identity = { name: 'docker', version: '27.0.1', apiVersion: '1.46', os: 'linux', arch: 'amd64' } as const
 const info = {
@@ -75,18 +76,7 @@ for (const [control, change] of [
     fake.fault('GET /info', { alter: (json) => Object.assign(json, change) })
     const provider = createDockerProvider({ host: fake.host })
     const error = await rejection(
-      provider.request('POST', '/containers/run', {
-        image: fake.image,
-        cmd: providerPrograms.nothing.cmd,
-        env: {},
-        timeout_ms: 1_000,
-        memory_mb: 64,
-        cpus: 1,
-        pids: 64,
-        network: 'none',
-        mounts: [],
-        output: { keep_bytes: 1000, limit_bytes: 10_000 },
-      }),
+      provider.request('POST', '/containers/run', runSpec(fake.image, providerPrograms.nothing.cmd)),
     )
     assert.ok(isFailure(error), String(error))
     assert.equal(error.code, 'ENGINE_UNSUITABLE')

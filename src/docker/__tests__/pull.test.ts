@@ -11,6 +11,7 @@ import { createMemoryStore } from '../../stores/memory.js'
 import { createFakeEngine, type FakeEngineOptions, type FakeImage, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
+import { runSpec } from './run-fixture.js'
 
 const IMAGE = `registry.example:5000/acme/tool@sha256:${'c'.repeat(64)}`
 const PULL = 'POST /images/create'
@@ -30,19 +31,7 @@ async function open(t: TestContext, options: FakeEngineOptions = {}) {
   return { fake, run, asked, logged }
 }
 
-const SPEC = {
-  image: IMAGE,
-  cmd: providerPrograms.bothStreams.cmd,
-  env: {},
-  timeout_ms: 10_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 64,
-  network: 'none',
-  mounts: [],
-  pull: 'if-missing',
-  output: { keep_bytes: 1000, limit_bytes: 10_000 },
-}
+const SPEC = runSpec(IMAGE, providerPrograms.bothStreams.cmd, { pull: 'if-missing' })
 
 async function failure(promise: Promise<unknown>): Promise<Failure> {
   const error = await rejection(promise)

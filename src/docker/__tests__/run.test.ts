@@ -6,6 +6,7 @@ import type { RunOutcome } from '../../core/run-spec.js'
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
+import { runSpec } from './run-fixture.js'
 
 const OTHER = `sha256:${'c'.repeat(64)}`
 
@@ -18,19 +19,8 @@ async function open(t: TestContext, options: FakeEngineOptions = {}) {
     await provider.close()
     await fake.close()
   })
-  const spec = (program: keyof typeof providerPrograms, over: object = {}) => ({
-    image: fake.image,
-    cmd: providerPrograms[program].cmd,
-    env: {},
-    timeout_ms: 10_000,
-    memory_mb: 64,
-    cpus: 1,
-    pids: 64,
-    network: 'none',
-    mounts: [],
-    output: { keep_bytes: 1000, limit_bytes: 10_000 },
-    ...over,
-  })
+  const spec = (program: keyof typeof providerPrograms, over: object = {}) =>
+    runSpec(fake.image, providerPrograms[program].cmd, over)
   return {
     fake,
     provider,

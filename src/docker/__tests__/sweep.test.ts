@@ -7,6 +7,7 @@ import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { createDockerProvider, type DockerProviderOptions } from '../index.js'
 import { createOwner, isGone } from '../owner.js'
 import { createRunLabels, MAC_LABEL, type RunMark } from '../run-labels.js'
+import { runSpec } from './run-fixture.js'
 
 const KEY = randomBytes(32)
 const HOUR = 3_600_000
@@ -49,18 +50,7 @@ async function open(t: TestContext, options: DockerProviderOptions = {}) {
   return { fake, provider, leave, mark, labels: createRunLabels(KEY) }
 }
 
-const spec = (image: string, program: keyof typeof providerPrograms) => ({
-  image,
-  cmd: providerPrograms[program].cmd,
-  env: {},
-  timeout_ms: 10_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 64,
-  network: 'none',
-  mounts: [],
-  output: { keep_bytes: 1000, limit_bytes: 10_000 },
-})
+const spec = (image: string, program: keyof typeof providerPrograms) => runSpec(image, providerPrograms[program].cmd)
 
 test('the containers of a host that was killed are removed, created, running or exited [S21]', async (t) => {
   const { fake, provider, leave, mark, labels } = await open(t)

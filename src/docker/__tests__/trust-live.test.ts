@@ -10,6 +10,7 @@ import type { RunOutcome, RunSpec } from '../../core/run-spec.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider, type DockerProvider } from '../index.js'
 import { engineCall, pushImage } from './engine-fixture.js'
+import { runSpec } from './run-fixture.js'
 
 const { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image, SKILLGATE_TEST_REGISTRY: registry } = process.env
 const missing =
@@ -46,19 +47,11 @@ describe('on a Docker Engine', { skip: missing ?? false }, () => {
   })
 
   async function run(script: string, over: Partial<RunSpec> = {}): Promise<RunOutcome> {
-    const answer = await provider.request('POST', '/containers/run', {
-      image,
-      cmd: ['/bin/sh', '-c', script],
-      env: {},
-      timeout_ms: 20_000,
-      memory_mb: 64,
-      cpus: 1,
-      pids: 64,
-      network: 'none',
-      mounts: [],
-      output: { keep_bytes: 10_000, limit_bytes: 100_000 },
-      ...over,
-    })
+    const answer = await provider.request(
+      'POST',
+      '/containers/run',
+      runSpec(image ?? '', ['/bin/sh', '-c', script], { timeout_ms: 20_000, ...over }),
+    )
     return (answer as { run: RunOutcome }).run
   }
 

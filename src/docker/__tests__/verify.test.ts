@@ -5,6 +5,7 @@ import { isFailure } from '../../core/failure.js'
 import { createFakeEngine, providerPrograms } from '../../testing/index.js'
 import { rejection } from '../../testing/rejection.js'
 import { createDockerProvider } from '../index.js'
+import { runSpec } from './run-fixture.js'
 
 type Inspect = Record<string, unknown> & { HostConfig: Record<string, unknown>; Config: Record<string, unknown> }
 
@@ -17,18 +18,11 @@ async function runWith(t: TestContext, change: (inspect: Inspect) => void) {
     await provider.close()
     await fake.close()
   })
-  const run = provider.request('POST', '/containers/run', {
-    image: fake.image,
-    cmd: providerPrograms.nothing.cmd,
-    env: { A: 'secret-value' },
-    timeout_ms: 10_000,
-    memory_mb: 64,
-    cpus: 1,
-    pids: 64,
-    network: 'none',
-    mounts: [],
-    output: { keep_bytes: 1000, limit_bytes: 10_000 },
-  })
+  const run = provider.request(
+    'POST',
+    '/containers/run',
+    runSpec(fake.image, providerPrograms.nothing.cmd, { env: { A: 'secret-value' } }),
+  )
   return { run, fake, asked: (route: string) => fake.requests.filter((request) => request.route === route).length }
 }
 
