@@ -1,5 +1,5 @@
 /** Builds the `{ result, metadata }` that leaves a skill: redacted, capped, stamped. */
-import { type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
+import { isSanitary, type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
 import { Failure } from './failure.js'
 import type { SkillResult } from './tool.js'
 
@@ -64,6 +64,7 @@ function createSanitizer(): {
   const removed: Removed = {}
   return {
     clean(text) {
+      if (isSanitary(text)) return text
       const found = sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY })
       for (const [kind, count] of Object.entries(found.removed) as [keyof Removed, number][]) {
         removed[kind] = (removed[kind] ?? 0) + count

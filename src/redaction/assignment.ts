@@ -192,7 +192,7 @@ function isWholeLine(source: Source, from: number, start: number, equals: boolea
   const shell =
     equals &&
     text.charCodeAt(start - 1) === 61 &&
-    /^\S+[ \t]+(?:[A-Za-z./-]|\d>|&&|\|)/.test(rest) &&
+    /^\S+[ \t]+(?:[A-Za-z./-]|\[REDACTED|\d>|&&|\|)/.test(rest) &&
     !/^\S+[ \t]+#/.test(rest)
   if (shell) return false
   return (

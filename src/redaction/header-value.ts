@@ -39,11 +39,16 @@ export function headerValue(
       written,
     )?.[0] ?? ''
   const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
-  const credentials = written.slice(scheme.length)
-  if (!isPlausible(scheme === '' ? written : (/^\S+/.exec(credentials)?.[0] ?? ''), 'password', surroundings))
-    return undefined
+  // Whether it is prose shows in its first words; those far behind are another line's, or redacted next time.
+  const credentials = firstWords(written.slice(scheme.length), 4)
+  if (!isPlausible(scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings)) return undefined
   if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
   return { rule, start, end: trimEnd(text, start, stop) }
+}
+
+function firstWords(text: string, count: number): string {
+  const words = text.slice(0, 400).split(/(\s+)/)
+  return words.slice(0, 2 * count - 1).join('')
 }
 
 /** A header runs to the end of its line, or to the quote that was open before its name. */

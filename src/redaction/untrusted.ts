@@ -48,6 +48,9 @@ const STEPS: readonly (readonly [keyof Removed, RegExp])[] = [
   ['control', CONTROL],
 ]
 
+/** False when {@link sanitizeUntrusted} would leave the text as it is. */
+export const isSanitary = (text: string): boolean => !SUSPICIOUS.test(text)
+
 /**
  * Removes from a text what a reader cannot see and a terminal would obey. Line and paragraph separators become line
  * feeds. At most `maxLength` characters are kept, from the start; the rest is reported, not hidden.
@@ -65,7 +68,7 @@ export function sanitizeUntrusted(
 ): UntrustedText {
   const removed: Removed = {}
   let text = input
-  if (SUSPICIOUS.test(input)) {
+  if (!isSanitary(input)) {
     text = text.replace(/[\u2028\u2029]/g, '\n')
     for (const [kind, pattern] of STEPS) {
       text = text.replace(pattern, () => {

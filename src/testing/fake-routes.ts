@@ -213,7 +213,8 @@ function createContainer(world: FakeWorld, { body, query }: FakeRequest): FakeRe
   const image = world.images.find((each) => [imageId(each), each.reference, ...(each.tags ?? [])].includes(wanted))
   if (!image) return refusal(404, `No such image: ${wanted}`)
   const name = query.get('name') ?? undefined
-  if (name !== undefined && findContainer(world, name)) return refusal(409, `The container name "/${name}" is in use`)
+  const isTaken = [...world.containers.values()].some((container) => container.name === name)
+  if (name !== undefined && isTaken) return refusal(409, `The container name "/${name}" is in use`)
   const entrypoint = config.Entrypoint ?? image.config?.Entrypoint ?? []
   const inherited = config.Entrypoint ? [] : (image.config?.Cmd ?? [])
   const argv = [...entrypoint, ...(config.Cmd?.length ? config.Cmd : inherited)]

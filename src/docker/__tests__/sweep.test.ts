@@ -54,8 +54,8 @@ const spec = (image: string, program: keyof typeof providerPrograms) => runSpec(
 
 test('the containers of a host that was killed are removed, created, running or exited [S21]', async (t) => {
   const { fake, provider, leave, mark, labels } = await open(t)
-  await leave('a', labels.write('a', mark()), { started: false })
-  await leave('b', labels.write('b', mark()))
+  await leave('created', labels.write('created', mark()), { started: false })
+  await leave('running', labels.write('running', mark()))
   assert.deepEqual((await provider.sweep()).removed.length, 2)
   assert.equal(fake.containers.size, 0)
 })
