@@ -10,6 +10,7 @@ import { createDockerProvider, type DockerProvider } from './docker/index.js'
 import { isLoopback } from './http/guard.js'
 import { createHttpApp, startServer } from './http/index.js'
 import { parseSettings, type ServeSettings } from './http/settings.js'
+import { keepSigningKey } from './http/signing-key.js'
 import { VERSION } from './http/version.js'
 import { createRedactor, type Redactor } from './redaction/index.js'
 import { createMemoryStore } from './stores/memory.js'
@@ -27,12 +28,14 @@ Environment of serve:
   PORT             port to listen on (8090); 0 takes a free one
   ALLOWED_HOSTS    names beside loopback that callers may address this server by, separated by commas
   SIGNING_KEY      32 bytes or more, kept secret: a restarted server finds by it what it left on the engine when it was killed
+                   (made once and kept in ./.skillgate/signing.key)
   PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
 `
 
 const SETTINGS = [...HELP.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name as string)
+const DATA_DIRECTORY = '.skillgate'
 const USAGE_ERROR = 2
 const ENGINE_CHECK_MS = 3_000
 
@@ -49,9 +52,18 @@ async function main(args: string[]): Promise<void> {
 }
 
 async function serve(settings: ServeSettings): Promise<void> {
-  const { adminToken, host, port, allowedHosts, corsOrigins, publicKeys, signingKey } = settings
+  const { adminToken, host, port, allowedHosts, corsOrigins, publicKeys } = settings
+  const { key: signingKey, problem } = findSigningKey(settings)
   const secrets = [adminToken, signingKey ?? ''].filter((secret) => secret.length >= 8)
   const logger = createLineLogger(createRedactor({ registered: secrets }))
+  if (problem !== undefined) {
+    logger.warn(
+      'No signing key can be kept, so containers that this server leaves when it is killed stay. Set SIGNING_KEY.',
+      {
+        cause: problem,
+      },
+    )
+  }
   const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
   const gate = createGate({
     skills: [dockerApi, dockerRun],
@@ -86,6 +98,17 @@ async function serve(settings: ServeSettings): Promise<void> {
     logger.warn('Callers from other machines are refused: ALLOWED_HOSTS names no host that they may address.', { host })
   }
   await checkEngine(provider, logger, () => stopping)
+}
+
+/** A key that outlives the process, and what was wrong when there is none. */
+function findSigningKey({ signingKey }: ServeSettings): { key?: string; problem?: unknown } {
+  if (signingKey !== undefined) return { key: signingKey }
+  try {
+    return { key: keepSigningKey(DATA_DIRECTORY) }
+  } catch (problem) {
+    if (isFailure(problem)) throw problem
+    return { problem }
+  }
 }
 
 async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {

@@ -16,6 +16,9 @@ const KERNEL_PATH = /^\/(?:proc|sys|dev)(?:\/|$)/
 /** No nproc on Docker: it counts the user's processes on the whole host. */
 const ULIMITS = { nofile: 1024, core: 0, fsize: 256 * MIB, memlock: 64 * 1024, msgqueue: 0 }
 
+/** What makes the loader run code of the image's in every program, the init program included. */
+const LOADER = ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT']
+
 export interface CreateRequest {
   /** In the engine's own spelling. */
   body: Record<string, unknown>
@@ -33,6 +36,8 @@ export interface CreateContext {
   image: ResolvedImage
   identity: EngineIdentity
   labels: Record<string, string>
+  /** Whether the engine can limit swap; one that cannot is told as posture. Default: true. */
+  swapLimit?: boolean | undefined
   /** As `SecurityOpt` takes it; absent where the engine can only use its own. */
   seccomp?: { option: string; sha256: string } | undefined
   /** Of the internal network that the spec names. */
@@ -42,7 +47,7 @@ export interface CreateContext {
 /** Throws ENGINE_UNSUITABLE naming the control that this engine cannot keep, INVALID_INPUT for an image that defeats one. */
 export function createBody(
   spec: RunSpec,
-  { image, identity: engine, labels, seccomp, networkId }: CreateContext,
+  { image, identity: engine, labels, seccomp, swapLimit = true, networkId }: CreateContext,
 ): CreateRequest {
   if (engine.os !== 'linux') {
     throw new Failure('ENGINE_UNSUITABLE', `A ${engine.os} engine keeps none of the controls. Use a Linux engine.`, {
@@ -89,7 +94,8 @@ export function createBody(
         CgroupnsMode: 'private',
         PidsLimit: spec.pids,
         Memory: memory,
-        MemorySwap: memory,
+        // Where swap cannot be limited, the engine would drop this and say so.
+        ...(swapLimit && { MemorySwap: memory }),
         NanoCpus: nanoCpus,
         Ulimits: Object.entries(ulimits(engine)).map(([Name, limit]) => ({ Name, Soft: limit, Hard: limit })),
         Tmpfs: tmpfs,
@@ -115,7 +121,7 @@ export function createBody(
       network: typeof spec.network === 'string' ? spec.network : { ...spec.network, id: networkId },
       ipc: 'none',
       memory_bytes: memory,
-      swap_bytes: 0,
+      swap_bytes: swapLimit ? 0 : 'unlimited',
       cpus: nanoCpus / 1e9,
       pids: spec.pids,
       ulimits: ulimits(engine),
@@ -143,7 +149,7 @@ function ulimits(engine: EngineIdentity): Record<string, number> {
  */
 function environment(env: Record<string, string>, engine: EngineIdentity): string[] {
   const unset = (name: string) => (engine.name === 'podman' ? `${name}=` : name)
-  const forced = { LD_PRELOAD: unset('LD_PRELOAD'), LD_LIBRARY_PATH: unset('LD_LIBRARY_PATH') }
+  const forced = Object.fromEntries(LOADER.map((name) => [name, unset(name)]))
   const given = Object.entries(env).map(([name, value]) => [name, `${name}=${value}`] as const)
   return Object.values({
     ...forced,

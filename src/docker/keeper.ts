@@ -7,8 +7,8 @@ import type { StopSignal } from '../core/stop.js'
 import type { Engine } from './engine.js'
 import { createOwner } from './owner.js'
 import { createRunLabels } from './run-labels.js'
-import { type Sweep, sweep } from './sweep.js'
-import { fieldsOf, textsOf } from './wire.js'
+import { readMark, type Sweep, sweep } from './sweep.js'
+import { fieldsOf } from './wire.js'
 
 /** After the program's own deadline its container gets this long to be killed and removed. */
 const RUN_SLACK_MS = 60_000
@@ -55,10 +55,6 @@ export function createKeeper({ engine, signingKey, logger, now }: KeeperOptions)
       }
     },
     sweep: (signal) => sweep(engine, { labels, owner, active, logger, now }, signal),
-    isRun(listed) {
-      const container = fieldsOf(listed)
-      const name = textsOf(container.Names)[0]?.replace(/^\//, '') ?? ''
-      return labels.read(name, fieldsOf(container.Labels)) !== undefined
-    },
+    isRun: (listed) => readMark(fieldsOf(listed), labels).mark !== undefined,
   }
 }

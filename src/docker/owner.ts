@@ -16,7 +16,20 @@ export function isGone(owner: string): boolean {
   const [ownBoot, ownNamespace] = processFacts()
   if (boot === '-' || boot !== ownBoot || namespace === '-' || namespace !== ownNamespace) return false
   if (!/^[0-9]{1,10}$/.test(pid) || started === '-') return false
-  return startOf(pid) !== started
+  if (!isRunning(Number(pid))) return true
+  // The number may be another's by now; what may not be read says nothing.
+  const startedThen = startOf(pid)
+  return startedThen !== '-' && startedThen !== started
+}
+
+/** A process of another user's is there all the same: only an unknown number is nobody's. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
 }
 
 function processFacts(): string[] {

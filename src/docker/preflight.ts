@@ -48,7 +48,7 @@ export function preflight(info: unknown, version: unknown, identity: EngineIdent
   ]
   const missing = required.find(([, kept]) => !kept)
   if (missing !== undefined) throw unsuitable(missing[0])
-  const runtime = runtimeOf(version)
+  const runtime = runtimeOf(version, textOf(facts.DefaultRuntime))
   return {
     engine_id: textOf(facts.ID),
     engine_version: identity.version,
@@ -78,7 +78,8 @@ export function assertPosture(
     swap_limit: posture.swap_limit,
     cgroup_v2: posture.cgroup_version === 2,
     own_seccomp: ownSeccomp,
-    no_known_escape: posture.runtime !== 'unknown' && posture.unmended.length === 0,
+    // Of other runtimes no escapes are known here, which is not the same as none.
+    no_known_escape: posture.runtime.startsWith('runc ') && posture.unmended.length === 0,
   }
   const unmet = demands.find((demand) => !met[demand])
   if (unmet === undefined) return
@@ -90,24 +91,26 @@ export function assertPosture(
   )
 }
 
-function runtimeOf(version: unknown): { name: string; version: string } | undefined {
+/** The runtime that containers get, with its version where the engine tells that of this one. */
+function runtimeOf(version: unknown, byDefault: string): { name: string; version: string } | undefined {
   const components = listOf(fieldsOf(version).Components).map(fieldsOf)
   const found = components.find(({ Name }) => textOf(Name) === 'runc' || textOf(Name).startsWith('OCI Runtime'))
+  const [, inName] = /^OCI Runtime \(([\w.-]+)\)/.exec(textOf(found?.Name)) ?? []
+  const name = inName ?? textOf(found?.Name)
+  // Podman names a default that its configuration may override; what it tells of its runtime is what it uses.
+  if (inName === undefined && byDefault !== '' && byDefault !== name) return { name: byDefault, version: 'unknown' }
   if (found === undefined) return undefined
-  const [, inName] = /^OCI Runtime \(([\w.-]+)\)/.exec(textOf(found.Name)) ?? []
-  return {
-    name: inName ?? textOf(found.Name),
-    version: /\d+\.\d+(?:\.\d+)?[^\s]*/.exec(textOf(found.Version))?.[0] ?? '',
-  }
+  return { name, version: /\d+\.\d+(?:\.\d+)?[^\s]*/.exec(textOf(found.Version))?.[0] ?? '' }
 }
 
 function unmendedIn(version: string): string[] {
-  const [, major = '', minor = '', patch = ''] = /^(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []
+  const [, major = '', minor = '', patch = '', candidate] = /^(\d+)\.(\d+)\.(\d+)([-~]rc)?/.exec(version) ?? []
   const own = [Number(major), Number(minor), Number(patch)]
-  // Of several lines that were mended, the one this version belongs to counts; a newer line than all has the mend.
+  // Of several lines that were mended, the one this version belongs to counts; a newer line than all has the mend. A
+  // candidate comes before its release, and may lack what the release mends.
   const mended = (fixed: readonly [number, number, number][]) =>
-    fixed.some(([a, b, c]) => own[0] === a && own[1] === b && (own[2] ?? 0) >= c) ||
-    fixed.every(([a, b]) => (own[0] ?? 0) > a || (own[0] === a && (own[1] ?? 0) > b))
+    fixed.some(([a, b, c]) => own[0] === a && own[1] === b && (own[2] ?? 0) >= c + (candidate ? 1 : 0)) ||
+    (!candidate && fixed.every(([a, b]) => (own[0] ?? 0) > a || (own[0] === a && (own[1] ?? 0) > b)))
   return RUNC_ADVISORIES.filter(({ fixed }) => major === '' || !mended(fixed)).map(({ id }) => id)
 }
 

@@ -155,17 +155,25 @@ export function createDockerProvider({
     },
   }
 
-  const sweep: DockerProvider['sweep'] = async ({ signal, timeoutMs } = {}) =>
-    perform({ what: 'the sweep', write: true, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs }, (joined) =>
-      keeper.sweep(joined),
+  const sweep: DockerProvider['sweep'] = async ({ signal, timeoutMs } = {}) => {
+    goOnSweeping()
+    return perform(
+      { what: 'the sweep', write: true, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
+      (joined) => keeper.sweep(joined),
     ).done
+  }
+  const sweepFailed = (cause: unknown) => logger?.warn('leftovers of runs could not be looked for', { cause })
+
+  /** From the first sweep or run on, whatever comes of it: what another host left may be over its deadline only later. */
+  function goOnSweeping(): boolean {
+    if (sweeping !== undefined || closed) return false
+    sweeping = setInterval(() => sweep().catch(sweepFailed), sweepMs).unref()
+    return true
+  }
 
   /** The first run is swept for; from then on it happens by the clock. */
   async function keepSwept(signal: StopSignal): Promise<void> {
-    if (sweeping !== undefined) return
-    const failed = (cause: unknown) => logger?.warn('leftovers of runs could not be looked for', { cause })
-    sweeping = setInterval(() => sweep().catch(failed), sweepMs).unref()
-    await keeper.sweep(signal).catch(failed)
+    if (goOnSweeping()) await keeper.sweep(signal).catch(sweepFailed)
   }
 
   function perform<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Promise<T>): Bounded<T> {

@@ -115,6 +115,7 @@ export async function removeContainer(
   engine: Engine,
   id: string,
   logger: Logger | undefined,
+  attempts = REMOVE_ATTEMPTS,
 ): Promise<string | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -124,7 +125,7 @@ export async function removeContainer(
       return undefined
     } catch (error) {
       if (isFailure(error) && error.details?.status === 404) return undefined
-      if (attempt === REMOVE_ATTEMPTS) {
+      if (attempt >= attempts) {
         logger?.error('a container could not be removed', { container: id, cause: error })
         return id
       }

@@ -22,10 +22,11 @@ export async function resolveNetwork(
   if (found.Name !== name) throw unknown(name)
   const id = textOf(found.Id)
   if (!/^[0-9a-f]{64}$/.test(id)) throw malformedAnswer('/networks/{id}', 'it has no network id')
-  if (found.Internal !== true) {
+  // An overlay is internal to many hosts.
+  if (found.Internal !== true || (found.Scope !== undefined && found.Scope !== 'local')) {
     throw new Failure(
       'DENIED',
-      `Network ${name} is not internal: it leads outside. Make one with docker network create --internal.`,
+      `Network ${name} is not internal to this engine: it leads outside. Make one with docker network create --internal.`,
       { details: { field: 'network' } },
     )
   }

@@ -76,7 +76,14 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   const image = await resolveImage(engine, spec, identity, options)
   const ticket = keeper.begin(spec, runId)
   try {
-    const request = createBody(spec, { image, identity, labels: ticket.labels, seccomp, networkId })
+    const request = createBody(spec, {
+      image,
+      identity,
+      labels: ticket.labels,
+      seccomp,
+      networkId,
+      swapLimit: enginePosture.swap_limit,
+    })
     const posture = { ...request.posture, engine: { name: identity.name, ...enginePosture }, spec_sha256: ticket.spec }
     const complete = (outcome: Ended['outcome']): RunOutcome => ({ ...outcome, image_id: image.id, posture })
     const failureOf = ({ lost, cause }: Ended): Failure | undefined =>
@@ -194,13 +201,14 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepa
     if (streams.closed()) throw malformedAnswer('/containers/{id}/attach', 'it ended before the program was started')
     onStart(() => soFar({}))
     // Once, by full id: a second start of a container that has exited would run the program again.
-    await withPatience(signal, (patient) => engine.json('containerStart', { id, signal: patient })).catch(
-      (error: unknown) => {
-        mayHaveRun = isFailure(error) && error.details?.status === undefined
-        throw error
-      },
-    )
+    const { changed } = await withPatience(signal, (patient) =>
+      engine.json('containerStart', { id, signal: patient }),
+    ).catch((error: unknown) => {
+      mayHaveRun = isFailure(error) && error.details?.status === undefined
+      throw error
+    })
     mayHaveRun = true
+    if (!changed) throw malformedAnswer('/containers/{id}/start', 'it had been started already, and not by this run')
     ending.endAfter(spec.timeout_ms)
     const cause = await waitOrKill(engine, id, ending.cause)
     const missing = await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })

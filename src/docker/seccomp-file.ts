@@ -24,15 +24,24 @@ export function createSeccompFiles(): SeccompFiles {
   async function write({ json, sha256 }: SeccompProfile): Promise<string> {
     directory ??= make()
     const path = join(await directory, `${sha256}.json`)
-    await writeFile(path, json, { mode: 0o644, flag: 'wx' })
+    await writeFile(path, json, { flag: 'wx' })
+    // The umask has no say: the engine may be another user.
+    await chmod(path, 0o644)
     return path
   }
 
   return {
     path(profile) {
-      const known = written.get(profile.sha256) ?? write(profile)
-      written.set(profile.sha256, known)
-      return known
+      const known = written.get(profile.sha256)
+      if (known !== undefined) return known
+      const writing = write(profile)
+      written.set(profile.sha256, writing)
+      // A disk that was full may have room next time.
+      writing.catch(() => {
+        written.delete(profile.sha256)
+        directory = undefined
+      })
+      return writing
     },
     async remove() {
       if (directory !== undefined) await rm(await directory, { recursive: true, force: true })

@@ -19,7 +19,7 @@ const PROCESSES =
 const TIME =
   'alarm clock_getres clock_gettime clock_nanosleep getitimer gettimeofday nanosleep pause setitimer time timer_create timer_delete timer_getoverrun timer_gettime timer_settime times'
 const SOCKETS =
-  'accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown socketpair'
+  'accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown'
 /** Their objects live in the container's own namespace. */
 const SHARING = 'semctl semget semop semtimedop shmat shmctl shmdt shmget'
 const FACTS = 'getrandom sysinfo uname'
@@ -28,7 +28,8 @@ const NARROW =
   '_llseek _newselect arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush chown32 clock_getres_time64 clock_gettime64 clock_nanosleep_time64 fadvise64_64 fchown32 fcntl64 fstat64 fstatat64 fstatfs64 ftruncate64 futex_time64 getegid32 geteuid32 getgid32 getgroups32 getresgid32 getresuid32 getuid32 lchown32 lstat64 mmap2 ppoll_time64 pselect6_time64 recv recvmmsg_time64 rt_sigtimedwait_time64 sched_rr_get_interval_time64 semtimedop_time64 send sendfile64 set_tls setfsgid32 setfsuid32 setgid32 setgroups32 setregid32 setresgid32 setresuid32 setreuid32 setuid32 sigaction signal sigprocmask sigreturn sigsuspend stat64 statfs64 timer_gettime64 timer_settime64 timerfd_gettime64 timerfd_settime64 truncate64 ugetrlimit utimensat_time64 waitpid'
 
 /** Unix, IPv4, IPv6. Packet, VSOCK, ALG, Bluetooth and the rest are kernel code that no program here needs. */
-const SOCKET_FAMILIES = [1, 2, 10]
+const UNIX = 1
+const SOCKET_FAMILIES = [UNIX, 2, 10]
 const NETLINK = { family: 16, route: 0 }
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const NAMESPACE_FLAGS = 0x7e020000
@@ -71,6 +72,8 @@ export function seccompProfile(arch: string): SeccompProfile {
         [FILES, WAITING, MEMORY, PROCESSES, TIME, SOCKETS, SHARING, FACTS, NARROW].flatMap((names) => names.split(' ')),
       ),
       ...SOCKET_FAMILIES.map((family) => allow(['socket'], [equal(0, family)])),
+      // It makes a socket of the family before it finds out that most have no pairs.
+      allow(['socketpair'], [equal(0, UNIX)]),
       // Programs ask for their own addresses by it.
       allow(['socket'], [equal(0, NETLINK.family), equal(2, NETLINK.route)]),
       // s390 takes the flags second.

@@ -33,17 +33,29 @@ export async function sweep(engine: Engine, options: SweepOptions, signal: StopS
   const removed: string[] = []
   let found = 0
   for (const container of listOf(body).map(fieldsOf)) {
-    const name = textsOf(container.Names)[0]?.replace(/^\//, '') ?? ''
-    const mark = labels.read(name, fieldsOf(container.Labels))
+    const { name, mark } = readMark(container, labels)
     if (mark === undefined) continue
     found += 1
     if (!isLeftOver(name, mark, options)) continue
     signal.throwIfAborted()
     const id = textOf(container.Id)
     logger?.warn('a container that a run left behind is removed', { container: id, run: mark.run })
-    if ((await removeContainer(engine, id, logger)) === undefined) removed.push(id)
+    // Once: what does not go now is tried again next time, and must not keep the others waiting.
+    if ((await removeContainer(engine, id, logger, 1)) === undefined) removed.push(id)
   }
   return { found, removed }
+}
+
+/** A container that others link to has further names, in any order. */
+export function readMark(
+  container: Record<string, unknown>,
+  labels: RunLabels,
+): { name: string; mark: RunMark | undefined } {
+  for (const name of textsOf(container.Names).map((given) => given.replace(/^\//, ''))) {
+    const mark = labels.read(name, fieldsOf(container.Labels))
+    if (mark !== undefined) return { name, mark }
+  }
+  return { name: '', mark: undefined }
 }
 
 /** Another host that may live still has until the deadline; a dead one, or a run of ours that is over, has not. */

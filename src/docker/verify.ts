@@ -16,18 +16,25 @@ type Fields = Record<string, unknown>
 
 /** What must be nothing: each of these would give the container more than was asked. */
 const NOTHING = [
+  'Annotations',
   'AutoRemove',
   'Binds',
   'CapAdd',
   'Cgroup',
   'CgroupParent',
+  'CpusetCpus',
+  'CpusetMems',
   'DeviceCgroupRules',
   'DeviceRequests',
   'Devices',
+  'Dns',
+  'DnsOptions',
+  'DnsSearch',
   'ExtraHosts',
   'GroupAdd',
   'Links',
   'OomKillDisable',
+  'OomScoreAdj',
   'PidMode',
   'PortBindings',
   'Privileged',
@@ -76,13 +83,15 @@ export function findMismatch(
   const mismatches = [
     ...compared('Image', image, container.Image),
     ...compared('State.Status', 'created', fieldsOf(container.State).Status),
-    ...SAME.flatMap((key) => compared(`HostConfig.${key}`, askedHost[key], host[key])),
+    ...SAME.filter((key) => key !== 'MemorySwap' || askedHost[key] !== undefined).flatMap((key) =>
+      compared(`HostConfig.${key}`, askedHost[key], host[key]),
+    ),
     ...NOTHING.flatMap((key) =>
       isNothing(host[key]) ? [] : [{ field: `HostConfig.${key}`, asked: null, found: host[key] }],
     ),
     ...compared('HostConfig.RestartPolicy', 'no', textOf(fieldsOf(host.RestartPolicy).Name) || 'no'),
     ...compared('HostConfig.Ulimits', ulimitsOf(askedHost.Ulimits), ulimitsOf(host.Ulimits)),
-    ...compared('HostConfig.LogConfig', fieldsOf(askedHost.LogConfig).Type, fieldsOf(host.LogConfig).Type),
+    ...compared('HostConfig.LogConfig', logOf(askedHost.LogConfig), logOf(host.LogConfig)),
     ...tmpfsMismatch(fieldsOf(askedHost.Tmpfs), fieldsOf(host.Tmpfs)),
     ...lackOf('HostConfig.MaskedPaths', MASKED, host.MaskedPaths),
     ...lackOf('HostConfig.ReadonlyPaths', READ_ONLY, host.ReadonlyPaths),
@@ -92,12 +101,15 @@ export function findMismatch(
     ...compared('Config.Tty', false, config.Tty === true),
     ...compared('Config.OpenStdin', body.OpenStdin, config.OpenStdin === true),
     ...compared('Config.Healthcheck', ['NONE'], fieldsOf(config.Healthcheck).Test),
-    ...compared('Config.Cmd', argv, [...textsOf(config.Entrypoint), ...textsOf(config.Cmd)]),
+    // Arguments are the caller's, and may hold secrets.
+    ...(isDeepStrictEqual(argv, [...textsOf(config.Entrypoint), ...textsOf(config.Cmd)])
+      ? []
+      : [{ field: 'Config.Cmd', asked: `${argv.length} words`, found: 'others' }]),
     ...environmentMismatch(textsOf(body.Env), textsOf(config.Env)),
     ...Object.entries(fieldsOf(body.Labels)).flatMap(([name, value]) =>
       compared(`Config.Labels.${name}`, value, fieldsOf(config.Labels)[name]),
     ),
-    ...networkMismatch(network, fieldsOf(container.NetworkSettings)),
+    ...networkMismatch(network === undefined ? PLAIN_NETWORKS[textOf(askedHost.NetworkMode)] : [network], container),
   ]
   return mismatches.find(({ field }) => engine !== 'podman' || !UNTOLD_BY_PODMAN.has(field))
 }
@@ -107,6 +119,7 @@ const isNothing = (value: unknown): boolean =>
   value === null ||
   value === '' ||
   value === false ||
+  value === 0 ||
   (typeof value === 'object' && Object.keys(value).length === 0)
 
 /**
@@ -124,6 +137,8 @@ function inDockersWords(host: Fields, namedNetwork: unknown): Fields {
   }
 }
 
+const logOf = (value: unknown) => ({ type: fieldsOf(value).Type, config: { ...fieldsOf(fieldsOf(value).Config) } })
+
 function ulimitsOf(value: unknown): [string, number, number][] {
   return listOf(value)
     .map(fieldsOf)
@@ -140,6 +155,9 @@ function tmpfsMismatch(asked: Fields, found: Fields): Mismatch[] {
   const paths = [...new Set([...Object.keys(asked), ...Object.keys(found)])]
   const wrong = paths.find((path) => {
     const options = textOf(found[path]).split(',')
+    const keys = options.map((option) => option.replace(/=.*/, ''))
+    // Of an option that is given twice the kernel takes the last.
+    if (new Set(keys).size < keys.length) return true
     const contradicted = options.includes('exec') || options.includes('suid') || options.includes('dev')
     return (
       asked[path] === undefined ||
@@ -158,16 +176,16 @@ function lackOf(field: string, wanted: string[], found: unknown): Mismatch[] {
   return wanted.every((path) => textsOf(found).includes(path)) ? [] : [{ field, asked: wanted, found }]
 }
 
-/** Every mount the container has, volumes included; a tmpfs is told elsewhere. */
+/** Every mount the container has, volumes and further tmpfs included; those asked for as tmpfs are told elsewhere. */
 function mountsOf(value: unknown, target: 'Target' | 'Destination') {
   return listOf(value)
     .map(fieldsOf)
-    .filter(({ Type }) => Type !== 'tmpfs')
     .map((mount) => ({
       type: mount.Type,
       source: mount.Source,
       target: mount[target],
       read_only: target === 'Target' ? mount.ReadOnly === true : mount.RW !== true,
+      propagation: textOf(fieldsOf(mount.BindOptions).Propagation || mount.Propagation),
     }))
     .sort((a, b) => (textOf(a.target) < textOf(b.target) ? -1 : 1))
 }
@@ -183,8 +201,14 @@ function environmentMismatch(asked: string[], found: string[]): Mismatch[] {
 /** Values are the caller's secrets. */
 const nameOf = (entry: string): string => entry.replace(/=.*$/s, '')
 
-function networkMismatch(wanted: string | undefined, { Networks }: Fields): Mismatch[] {
-  const names = Object.keys(fieldsOf(Networks))
-  const kept = wanted === undefined ? names.length <= 1 : isDeepStrictEqual(names, [wanted])
-  return kept ? [] : [{ field: 'NetworkSettings.Networks', asked: wanted ?? 1, found: names }]
+/** What an engine calls the networks of its own; before the start it may tell of none. */
+const PLAIN_NETWORKS: Readonly<Record<string, string[]>> = { none: ['none'], bridge: ['bridge', 'podman'] }
+
+function networkMismatch(wanted: string[] = [], { NetworkSettings }: Fields): Mismatch[] {
+  const joined = Object.keys(fieldsOf(fieldsOf(NetworkSettings).Networks))
+  const plain = Object.values(PLAIN_NETWORKS).includes(wanted)
+  const kept = plain
+    ? joined.length <= 1 && joined.every((name) => wanted.includes(name))
+    : isDeepStrictEqual(joined, wanted)
+  return kept ? [] : [{ field: 'NetworkSettings.Networks', asked: wanted, found: joined }]
 }

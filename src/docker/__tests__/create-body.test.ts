@@ -50,7 +50,7 @@ test('a program is confined by all of these, and nothing is added', () => {
   assert.deepEqual(build().body, {
     Image: image.id,
     Cmd: ['true'],
-    Env: ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'NVIDIA_VISIBLE_DEVICES=void'],
+    Env: ['LD_PRELOAD', 'LD_LIBRARY_PATH', 'LD_AUDIT', 'NVIDIA_VISIBLE_DEVICES=void'],
     WorkingDir: '/',
     User: '65532:65532',
     Tty: false,
@@ -138,6 +138,7 @@ test('a spec’s own variable wins over the one that is unset', () => {
   assert.deepEqual(build({ env: { LD_PRELOAD: '/mine.so', A: 'b=c' } }).body.Env, [
     'LD_PRELOAD=/mine.so',
     'LD_LIBRARY_PATH',
+    'LD_AUDIT',
     'A=b=c',
     'NVIDIA_VISIBLE_DEVICES=void',
   ])
@@ -161,7 +162,7 @@ test('an internal network is the one whose id was looked up', () => {
 
 test('on Podman nothing is read from its service’s environment, and what it adds writable is confined', () => {
   const { body, host } = build({}, {}, podman)
-  assert.deepEqual(body.Env, ['LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'NVIDIA_VISIBLE_DEVICES=void'])
+  assert.deepEqual(body.Env, ['LD_PRELOAD=', 'LD_LIBRARY_PATH=', 'LD_AUDIT=', 'NVIDIA_VISIBLE_DEVICES=void'])
   assert.deepEqual(Object.keys(host.Tmpfs as object).sort(), ['/run', '/tmp', '/var/tmp'])
   for (const options of Object.values(host.Tmpfs as Record<string, string>)) assert.match(options, /noexec.*size=/)
 })

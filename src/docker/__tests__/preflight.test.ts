@@ -41,7 +41,8 @@ test('the posture tells what the engine is', () => {
 })
 
 for (const [version, unmended] of [
-  ['1.0.0-rc6', ['CVE-2024-21626', 'CVE-2025-31133']],
+  ['1.0.0-rc6', ['CVE-2019-5736', 'CVE-2024-21626', 'CVE-2025-31133']],
+  ['1.4.0-rc.1', ['CVE-2019-5736', 'CVE-2024-21626', 'CVE-2025-31133']],
   ['0.1.1', ['CVE-2019-5736', 'CVE-2024-21626', 'CVE-2025-31133']],
   ['1.1.5+ds1', ['CVE-2024-21626', 'CVE-2025-31133']],
   ['1.2.7', ['CVE-2025-31133']],
@@ -56,6 +57,12 @@ for (const [version, unmended] of [
     assert.deepEqual(preflight(info, runc(version), identity).unmended, unmended)
   })
 }
+
+test('of a runtime that is not runc nothing is known, also where it is only the default', () => {
+  const custom = preflight({ ...info, DefaultRuntime: 'nvidia' }, runc('1.3.3'), identity)
+  assert.equal(custom.runtime, 'nvidia unknown')
+  assert.throws(() => assertPosture(custom, ['no_known_escape'], { ownSeccomp: true }), isFailure)
+})
 
 test('Podman names its runtime in a sentence', () => {
   const Components = [{ Name: 'OCI Runtime (crun)', Version: 'crun version 1.8.1\ncommit: f8a096b\n' }]
@@ -86,6 +93,22 @@ for (const [control, change] of [
     await fake.close()
   })
 }
+
+test('on an engine that cannot limit swap a run is asked for without that limit, and says so', async (t) => {
+  const fake = await createFakeEngine()
+  fake.fault('GET /info', { alter: (json) => Object.assign(json, { SwapLimit: false }) })
+  const provider = createDockerProvider({ host: fake.host })
+  t.after(async () => {
+    await provider.close()
+    await fake.close()
+  })
+  const answer = await provider.request('POST', '/containers/run', runSpec(fake.image, providerPrograms.nothing.cmd))
+  const { posture } = (answer as { run: { posture: { swap_bytes: unknown } } }).run
+  assert.equal(posture.swap_bytes, 'unlimited')
+  const created = fake.requests.find(({ route }) => route === 'POST /containers/create')
+  assert.ok(created, 'a container was created')
+  assert.ok(!('MemorySwap' in (created.body as { HostConfig: object }).HostConfig))
+})
 
 test('the seccomp profile is one text for one architecture, and lets through what programs need only', () => {
   const { json, sha256 } = seccompProfile('amd64')
@@ -118,7 +141,7 @@ test('the seccomp profile is one text for one architecture, and lets through wha
   ]) {
     assert.ok(!names.includes(name), name)
   }
-  const guarded = new Set(['socket', 'clone', 'personality', 'mknod', 'mknodat'])
+  const guarded = new Set(['socket', 'socketpair', 'clone', 'personality', 'mknod', 'mknodat'])
   for (const { names, args, action } of profile.syscalls) {
     if (action === 'SCMP_ACT_ALLOW' && names.some((name) => guarded.has(name))) assert.ok(args.length > 0, names.join())
   }

@@ -61,6 +61,15 @@ const LIES: [field: string, change: (inspect: Inspect) => void][] = [
   ['HostConfig.Tmpfs./tmp', host({ Tmpfs: {} })],
   ['HostConfig.Tmpfs./extra', (inspect) => Object.assign(inspect.HostConfig.Tmpfs as object, { '/extra': 'rw' })],
   ['HostConfig.Tmpfs./tmp', host({ Tmpfs: { '/tmp': 'rw,exec,nosuid,nodev,size=64m,mode=1777,nr_inodes=16k' } })],
+  [
+    'HostConfig.Tmpfs./tmp',
+    host({ Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=64m,mode=1777,nr_inodes=16k,size=9g' } }),
+  ],
+  ['HostConfig.LogConfig', host({ LogConfig: { Type: 'local', Config: {} } })],
+  ['HostConfig.Annotations', host({ Annotations: { 'run.oci.keep_original_groups': '1' } })],
+  ['HostConfig.OomScoreAdj', host({ OomScoreAdj: -1000 })],
+  ['HostConfig.Dns', host({ Dns: ['6.6.6.6'] })],
+  ['Mounts', (inspect) => Object.assign(inspect, { Mounts: [{ Type: 'tmpfs', Destination: '/srv', RW: true }] })],
   ['HostConfig.MaskedPaths', host({ MaskedPaths: [] })],
   ['HostConfig.ReadonlyPaths', host({ ReadonlyPaths: [] })],
   ['Mounts', (inspect) => Object.assign(inspect, { Mounts: [{ Type: 'volume', Destination: '/data', RW: true }] })],
@@ -75,6 +84,7 @@ const LIES: [field: string, change: (inspect: Inspect) => void][] = [
     (inspect) => Object.assign(inspect.Config, { Env: [...(inspect.Config.Env as string[]), 'LD_AUDIT=/evil.so'] }),
   ],
   ['Config.Labels.skillgate.mac', config({ Labels: {} })],
+  ['NetworkSettings.Networks', (inspect) => Object.assign(inspect, { NetworkSettings: { Networks: { bridge: {} } } })],
   [
     'NetworkSettings.Networks',
     (inspect) => Object.assign(inspect, { NetworkSettings: { Networks: { none: {}, bridge: {} } } }),
