@@ -2,7 +2,8 @@
  * `npm test`: finds the tests, builds what they need, brings throwaway engines up for the live parts, runs everything
  * with the Node that runs this and takes the engines down again.
  *
- * `npm test -- policy` runs the files whose path contains "policy"; arguments that start with a dash go to node.
+ * `npm test -- policy` runs the files whose path contains "policy", `npm test -- !policy` all but those; arguments that
+ * start with a dash go to node.
  */
 import type { ChildProcess } from 'node:child_process'
 import { type Engine, engineEnvironment, ensurePackages, startDocker, startPodman } from './engine.js'
@@ -29,7 +30,11 @@ let stoppedBy: NodeJS.Signals | undefined
 
 function selectFiles(words: readonly string[]): string[] {
   const all = PLACES.flatMap(([directory, pattern]) => findFiles(directory, (path) => pattern.test(path)))
-  const selected = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+  const wanted = words.filter((word) => !word.startsWith('!'))
+  const unwanted = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1))
+  const selected = all
+    .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
+    .filter((path) => !unwanted.some((word) => path.includes(word)))
   if (selected.length === 0) {
     throw new Error(
       `no test file ${words.length > 0 ? `has ${words.join(' or ')} in its path` : 'found'}; nothing was run`,

@@ -214,7 +214,8 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepa
     const missing = await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
     live.end()
     const outcome = soFar(await inspectEnd(engine, id), cause)
-    return { cause, outcome, warnings: missing === undefined ? [] : [missing] }
+    // Past the limit it was cut off by us, which the outcome says.
+    return { cause, outcome, warnings: missing === undefined || cause === 'output_limit' ? [] : [missing] }
   } catch (error) {
     if (!mayHaveRun || !isFailure(error)) throw error
     return { cause: undefined, outcome: soFar({}), lost: error, warnings: [] }
