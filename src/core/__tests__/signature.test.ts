@@ -1,6 +1,6 @@
 /** Signatures over image digests: which keys a host may configure, what verifies, and what counts as signed afterwards. */
 import assert from 'node:assert/strict'
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createMemoryStore } from '../../stores/memory.js'
@@ -96,15 +96,6 @@ describe('the keys of a host', () => {
       })
     })
   }
-
-  it('are refused where anybody could sign: node accepts a signature that was made without a secret', () => {
-    const weak = Buffer.alloc(32)
-    weak[0] = 1
-    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), weak])
-    const forged = Buffer.concat([weak, Buffer.alloc(32)])
-    const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
-    assert.equal(verify(null, Buffer.from(DIGEST), key, forged), true)
-  })
 })
 
 describe('a signature', () => {
