@@ -114,7 +114,6 @@ function findSigningKey({ signingKey }: ServeSettings): { key?: string; problem?
 async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
   try {
     await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
-    await provider.sweep()
   } catch (error) {
     if (stopping()) return
     const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
@@ -123,6 +122,8 @@ async function checkEngine(provider: DockerProvider, logger: Logger, stopping: (
       { reason },
     )
   }
+  // Also without an engine now: from here on the clock looks again, and tells what goes wrong.
+  await provider.sweep().catch(() => {})
 }
 
 /** One line of JSON for each entry, on standard error. */

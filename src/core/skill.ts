@@ -6,8 +6,8 @@ import { type DataObject, omit, parseObject } from './data.js'
 import { race } from './deadline.js'
 import { describe, FAILURES, Failure, type FailureCode, isFailure } from './failure.js'
 import { type JsonSchema, parseInput, toJsonSchema } from './input.js'
-import { createLiveOutput } from './live-output.js'
 import { containLogger, type Logger } from './provider.js'
+import { createRedactedOutput } from './redacted-output.js'
 import { failureResult, successResult } from './result.js'
 import type { Objection, Risk, SkillContext, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
 
@@ -189,12 +189,12 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     let asked = false
     let redactor: Redactor = plainRedactor
     let logger: Logger | undefined
-    let live: ReturnType<typeof createLiveOutput> | undefined
+    let live: ReturnType<typeof createRedactedOutput> | undefined
     try {
       redactor = context.redactor ?? plainRedactor
       logger = context.logger
       const { onOutput, onProgress, runId } = context
-      if (onOutput !== undefined) live = createLiveOutput(onOutput, redactor, containLogger(logger))
+      if (onOutput !== undefined) live = createRedactedOutput(onOutput, redactor, containLogger(logger))
       const told = { onOutput: live?.push, onProgress, runId }
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)

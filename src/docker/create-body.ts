@@ -24,8 +24,6 @@ export interface CreateRequest {
   body: Record<string, unknown>
   /** The program and its arguments, the image's own resolved. */
   argv: string[]
-  /** The image's id. */
-  image: string
   /** The name of the internal network that it joins. */
   network?: string | undefined
   /** The same confinement, as the outcome reports it. */
@@ -107,10 +105,8 @@ export function createBody(
       },
     },
     argv,
-    image: image.id,
     network: typeof spec.network === 'string' ? undefined : spec.network.internal,
     posture: {
-      engine: engine.name,
       argv,
       user: USER,
       workdir,

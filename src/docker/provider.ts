@@ -44,7 +44,7 @@ export interface DockerProviderOptions extends EndpointOptions {
    * when it was killed; without one, a key is made that ends with the provider.
    */
   signingKey?: string | Uint8Array
-  /** Milliseconds between sweeps, from the first run on; default 30 000. */
+  /** Milliseconds between sweeps, from the first sweep or run on; default 30 000. */
   sweepMs?: number
   /** Leaves the run containers of hosts with this key out of `GET /containers`. */
   hideRuns?: boolean
@@ -54,8 +54,8 @@ export interface DockerProvider extends ProviderClient, AsyncDisposable {
   /** Which engine answers. Negotiates on first use; throws as any request does. */
   engine(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<EngineIdentity>
   /**
-   * Removes the containers that runs left behind: past their deadline, or of a process that is gone. Happens by itself
-   * from the first run on; a host calls it at its start to clear what it left when it was killed.
+   * Removes the containers that runs left behind: past their deadline, or of a process that is gone. Happens by the
+   * clock from the first call or the first run on; a host calls it at its start to clear what it left when it was killed.
    */
   sweep(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<Sweep>
   /** Ends what is under way (programs are killed, their containers removed), then closes every connection. */
@@ -162,12 +162,20 @@ export function createDockerProvider({
       (joined) => keeper.sweep(joined),
     ).done
   }
-  const sweepFailed = (cause: unknown) => logger?.warn('leftovers of runs could not be looked for', { cause })
+  let sweepFails = false
+  /** An engine that is away stays away for a while: told once, until it is there again. */
+  const sweepFailed = (cause: unknown) => {
+    if (!sweepFails) logger?.warn('leftovers of runs could not be looked for', { cause })
+    sweepFails = true
+  }
+  const swept = () => {
+    sweepFails = false
+  }
 
   /** From the first sweep or run on, whatever comes of it: what another host left may be over its deadline only later. */
   function goOnSweeping(): boolean {
     if (sweeping !== undefined || closed) return false
-    sweeping = setInterval(() => sweep().catch(sweepFailed), sweepMs).unref()
+    sweeping = setInterval(() => sweep().then(swept, sweepFailed), sweepMs).unref()
     return true
   }
 

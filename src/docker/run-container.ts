@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger } from '../core/provider.js'
-import type { StopSignal } from '../core/stop.js'
+import { createStop, type StopSignal } from '../core/stop.js'
 import type { CreateRequest } from './create-body.js'
 import { bounded } from './deadline.js'
 import type { Engine, EngineIdentity } from './engine.js'
@@ -140,14 +140,14 @@ const cleanUp = <T>(what: string, work: (signal: StopSignal) => Promise<T>): Pro
 /** For a call whose effect must be known even when the caller gives up: `perform`'s signal fires `CLEANUP_MS` after theirs. */
 export async function withPatience<T>(signal: StopSignal, perform: (patient: StopSignal) => Promise<T>): Promise<T> {
   signal.throwIfAborted()
-  const controller = new AbortController()
+  const stop = createStop()
   let timer: NodeJS.Timeout | undefined
   const onAbort = () => {
-    timer = setTimeout(() => controller.abort(signal.reason), CLEANUP_MS)
+    timer = setTimeout(() => stop.abort(signal.reason as Failure), CLEANUP_MS)
   }
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await perform(controller.signal)
+    return await perform(stop.signal)
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)

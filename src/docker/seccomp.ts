@@ -63,8 +63,16 @@ export interface SeccompProfile {
   sha256: string
 }
 
-/** The profile for programs of this architecture (Go's GOARCH: `amd64`, `arm64`). */
+const profiles = new Map<string, SeccompProfile>()
+
+/** The profile for programs of this architecture (Go's GOARCH: `amd64`, `arm64`). It never changes, so it is written once. */
 export function seccompProfile(arch: string): SeccompProfile {
+  const known = profiles.get(arch) ?? writeProfile(arch)
+  profiles.set(arch, known)
+  return known
+}
+
+function writeProfile(arch: string): SeccompProfile {
   const profile = {
     defaultAction: 'SCMP_ACT_ERRNO',
     syscalls: [

@@ -67,7 +67,7 @@ const UNTOLD_BY_PODMAN: ReadonlySet<string> = new Set(['HostConfig.IpcMode', 'Ho
 
 /** The first control that is not as asked; undefined when all are. `found` is the engine's inspect of the container. */
 export function findMismatch(
-  { body, argv, image, network }: Pick<CreateRequest, 'body' | 'argv' | 'image' | 'network'>,
+  { body, argv, network }: Pick<CreateRequest, 'body' | 'argv' | 'network'>,
   container: Fields,
   { name: engine }: Pick<EngineIdentity, 'name'>,
 ): Mismatch | undefined {
@@ -81,7 +81,7 @@ export function findMismatch(
     isDeepStrictEqual(asked, found) ? [] : [{ field, asked, found }]
 
   const mismatches = [
-    ...compared('Image', image, container.Image),
+    ...compared('Image', body.Image, container.Image),
     ...compared('State.Status', 'created', fieldsOf(container.State).Status),
     ...SAME.filter((key) => key !== 'MemorySwap' || askedHost[key] !== undefined).flatMap((key) =>
       compared(`HostConfig.${key}`, askedHost[key], host[key]),
@@ -109,7 +109,7 @@ export function findMismatch(
     ...Object.entries(fieldsOf(body.Labels)).flatMap(([name, value]) =>
       compared(`Config.Labels.${name}`, value, fieldsOf(config.Labels)[name]),
     ),
-    ...networkMismatch(network === undefined ? PLAIN_NETWORKS[textOf(askedHost.NetworkMode)] : [network], container),
+    ...networkMismatch(network, PLAIN_NETWORKS[textOf(askedHost.NetworkMode)], container),
   ]
   return mismatches.find(({ field }) => engine !== 'podman' || !UNTOLD_BY_PODMAN.has(field))
 }
@@ -204,11 +204,11 @@ const nameOf = (entry: string): string => entry.replace(/=.*$/s, '')
 /** What an engine calls the networks of its own; before the start it may tell of none. */
 const PLAIN_NETWORKS: Readonly<Record<string, string[]>> = { none: ['none'], bridge: ['bridge', 'podman'] }
 
-function networkMismatch(wanted: string[] = [], { NetworkSettings }: Fields): Mismatch[] {
+function networkMismatch(named: string | undefined, plain: string[] = [], { NetworkSettings }: Fields): Mismatch[] {
   const joined = Object.keys(fieldsOf(fieldsOf(NetworkSettings).Networks))
-  const plain = Object.values(PLAIN_NETWORKS).includes(wanted)
-  const kept = plain
-    ? joined.length <= 1 && joined.every((name) => wanted.includes(name))
-    : isDeepStrictEqual(joined, wanted)
-  return kept ? [] : [{ field: 'NetworkSettings.Networks', asked: wanted, found: joined }]
+  const kept =
+    named === undefined
+      ? joined.length <= 1 && joined.every((name) => plain.includes(name))
+      : isDeepStrictEqual(joined, [named])
+  return kept ? [] : [{ field: 'NetworkSettings.Networks', asked: named ?? plain, found: joined }]
 }

@@ -112,6 +112,20 @@ test('the first run sweeps first, and then the clock does', async (t) => {
   assert.equal(fake.containers.size, 0)
 })
 
+test('a first look that fails is followed by others, and told of once', async (t) => {
+  const told: string[] = []
+  const logger = { warn: (message: string) => told.push(message), error: () => {} }
+  const { fake, provider, leave, mark, labels } = await open(t, { sweepMs: 10, logger })
+  await leave('waiting', labels.write('waiting', mark()))
+  const undo = fake.fault('GET /containers/json', { reply: { status: 500, body: '{"message":"not yet"}' } })
+  await assert.rejects(provider.sweep())
+  const looks = () => fake.requests.filter(({ route }) => route === 'GET /containers/json').length
+  while (looks() < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+  undo()
+  while (fake.containers.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal(told.filter((message) => message.startsWith('leftovers')).length, 1)
+})
+
 test('a run says in its labels what it is, and its host finds it again by them', async (t) => {
   const { fake, provider, labels } = await open(t)
   const options = { timeoutMs: 60_000, runId: 'run_7/s2' }

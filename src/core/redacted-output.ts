@@ -9,7 +9,7 @@ type Listener = NonNullable<SkillContext['onOutput']>
  * `push` takes the provider's pieces; a line is handed on when it has ended, since its end can make a secret of its
  * beginning. `end` hands on what is held back. A sequence that a cut divides loses its beginning, which is what acts.
  */
-export function createLiveOutput(
+export function createRedactedOutput(
   listener: Listener,
   redactor: Redactor,
   logger: Logger,
