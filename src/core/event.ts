@@ -12,6 +12,7 @@ export const EVENT_TYPES = [
   'tool.finished',
   'run.finished',
   'skill.registered',
+  'log.repaired',
 ] as const
 export type EventType = (typeof EVENT_TYPES)[number]
 
