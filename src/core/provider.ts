@@ -19,6 +19,11 @@ export interface RequestOptions {
   /** Names the call in the host's log: the run's id and the step, `run_…/s1`. */
   runId?: string
   /**
+   * Resolves when the outcome of the call is durable, rejects when it cannot be made so (docker-run only). A provider
+   * answers without waiting for it, and keeps the container until it resolves: a host that was killed finds it there.
+   */
+  recorded?: Promise<void>
+  /**
    * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. A
    * provider hands on the raw text; what reaches the host's own listener is cleaned and redacted, but not to be trusted.
    */
@@ -54,6 +59,8 @@ export interface RequestOptions {
  */
 export interface ProviderClient {
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<unknown>
+  /** Tells the engine behind it from others, wherever it is asked from; rejects when it cannot be asked. */
+  engineId?(): Promise<string>
 }
 
 /** The host's own log. Skillgate writes causes and failures of its own here, never to a caller. */

@@ -32,6 +32,8 @@ export interface SkillContext {
   onProgress?: RequestOptions['onProgress']
   /** Names the call in the host's log; a provider may mark with it what it makes. */
   runId?: RequestOptions['runId']
+  /** Resolves when the call's outcome is durable; a provider keeps until then what the outcome can be had from again. */
+  recorded?: RequestOptions['recorded']
 }
 
 /** What a host listens to while a call is executed. */
@@ -86,4 +88,9 @@ export interface Tool {
   suggest(input: DataObject): Record<string, unknown>
   /** Executes a parsed input. Never rejects. */
   perform(input: DataObject, context: SkillContext): Promise<SkillResult>
+  /**
+   * What came of a call that a host which is gone was executing, from what it left behind; it starts nothing. Rejects when
+   * that cannot be told now. Absent for an action that leaves nothing to be found.
+   */
+  recover?(input: DataObject, context: SkillContext): Promise<SkillResult | 'not_started'>
 }
