@@ -236,8 +236,8 @@ export const ROUTES: readonly Route[] = [
     answer: Health,
     async handle(gate) {
       const health = await gate.health()
-      const status = health.store === 'ok' ? 'ok' : 'degraded'
-      return { status: status === 'ok' ? 200 : 503, body: { status, version: VERSION, ...health } }
+      if (health.store === 'ok') return { body: { status: 'ok' as const, version: VERSION, ...health } }
+      return { status: 503, body: { status: 'degraded' as const, version: VERSION, ...health } }
     },
   }),
   route('GET', '/openapi.json', {
