@@ -19,8 +19,8 @@ export interface RequestOptions {
   /** Names the call in the host's log: the run's id and the step, `run_…/s1`. */
   runId?: string
   /**
-   * Resolves when the outcome of the call is durable, rejects when it cannot be made so (docker-run only). A provider
-   * answers without waiting for it, and keeps the container until it resolves: a host that was killed finds it there.
+   * Resolves when the answer is durable in the host's log, and rejects when it could not be written. Until then a provider
+   * keeps what could tell it again (docker-run: the container); after a rejection it leaves that for recovery.
    */
   recorded?: Promise<void>
   /**

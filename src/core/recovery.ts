@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Broker, Intent } from './broker.js'
 import { createDeferred } from './deferred.js'
-import { Failure } from './failure.js'
+import { Failure, isFailure } from './failure.js'
 import type { Logger } from './provider.js'
 import type { RunReason } from './run.js'
 import { failedWith, type StepProgress } from './run-progress.js'
@@ -80,7 +80,8 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
         return { ...outcome, drafts: [repaired(run.id, step, 'collected'), ...outcome.drafts] }
       } catch (error) {
         if (error instanceof HandOver) throw error.reason
-        if (now().getTime() >= deadline || run.signal.aborted) {
+        const isHopeless = isFailure(error) && !error.retriable
+        if (isHopeless || now().getTime() >= deadline || run.signal.aborted) {
           logger?.error(`What became of ${step.tool} in run ${run.id} cannot be told.`, { error })
           return settled('unknown', UNTOLD, false)
         }

@@ -32,7 +32,7 @@ export interface SkillContext {
   onProgress?: RequestOptions['onProgress']
   /** Names the call in the host's log; a provider may mark with it what it makes. */
   runId?: RequestOptions['runId']
-  /** Resolves when the call's outcome is durable; a provider keeps until then what the outcome can be had from again. */
+  /** Settles when the result is durable in the host's log, or could not be written. */
   recorded?: RequestOptions['recorded']
 }
 
@@ -89,8 +89,9 @@ export interface Tool {
   /** Executes a parsed input. Never rejects. */
   perform(input: DataObject, context: SkillContext): Promise<SkillResult>
   /**
-   * What came of a call that a host which is gone was executing, from what it left behind; it starts nothing. Rejects when
-   * that cannot be told now. Absent for an action that leaves nothing to be found.
+   * What became of a call that a host began under `context.runId` and did not live to record; `not_started` is definite.
+   * Executes nothing. Rejects with a Failure when it cannot be told: now, if `retriable`, else ever. Absent when the
+   * action knows no way to tell.
    */
   recover?(input: DataObject, context: SkillContext): Promise<SkillResult | 'not_started'>
 }
