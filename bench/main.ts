@@ -8,6 +8,7 @@ import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
 import { benchRun } from './run.js'
+import { benchServe } from './serve.js'
 
 const parts = process.argv.slice(2)
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
@@ -15,6 +16,7 @@ const wanted = (part: string): boolean => parts.length === 0 || parts.includes(p
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 if (wanted('redaction')) await benchRedaction()
 if (wanted('overhead')) await benchOverhead()
+if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {
