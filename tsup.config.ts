@@ -13,6 +13,7 @@ export default defineConfig({
     'stores/embedded': 'src/stores/embedded.ts',
     'stores/memory': 'src/stores/memory.ts',
     'stores/postgres': 'src/stores/postgres.ts',
+    'stores/shared-postgres': 'src/stores/shared-postgres.ts',
     'testing/index': 'src/testing/index.ts',
   },
   format: 'esm',

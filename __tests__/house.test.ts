@@ -51,8 +51,8 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
   [/^src\/redaction\//, 'redaction imports node: and itself', /^(node:.*|src\/redaction\/.*)$/],
   [
     /^src\/stores\//,
-    'stores import core and node:',
-    /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/stores\/.*)$/,
+    'stores import core, node: and the engine of a database',
+    /^(pg|graphile-worker|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/stores\/.*)$/,
   ],
   [
     /^src\/docker\//,

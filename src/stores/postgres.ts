@@ -53,7 +53,8 @@ interface Phase {
   committing: boolean
 }
 
-function createPostgresDatabase(pool: Pool, timeoutMs: number): Database {
+/** `timeoutMs` bounds each call and each transaction. */
+export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database {
   // The pool replaces an idle connection that broke. Without a listener its breaking would end the process.
   pool.on('error', ignore)
   const name = createNames()

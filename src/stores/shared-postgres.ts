@@ -1,5 +1,5 @@
 /** The store of several hosts on one PostgreSQL: its log, and the runs that they divide. */
-import pg, { type PoolConfig } from 'pg'
+import pg, { type PoolClient, type PoolConfig } from 'pg'
 import { Failure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
 import { createPostgresDatabase, createPostgresStore } from './postgres.js'
@@ -37,15 +37,9 @@ export async function createSharedPostgresStore({
   assertInteger('leaseMs', leaseMs, 1_000, 600_000)
   if (maxConcurrentRuns !== undefined) assertInteger('maxConcurrentRuns', maxConcurrentRuns, 1, 100_000)
   const boundMs = Math.ceil(leaseMs / 3)
-  const open = (config: PoolConfig): pg.Pool => {
-    const pool = new pg.Pool({ connectionString, keepAlive: true, ...config })
-    // What breaks a connection is an error of the call that uses it; on one that nobody uses it is none.
-    pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
-    return pool
-  }
-  const logPool = open({ idle_in_transaction_session_timeout: boundMs })
-  const runsPool = open(sharedRunsPool(boundMs))
+  // A transaction that a paused host left open holds the lock of the log.
+  const logPool = new pg.Pool({ connectionString, keepAlive: true, idle_in_transaction_session_timeout: boundMs })
+  const runsPool = new JobPool({ connectionString, keepAlive: true, ...sharedRunsPool(boundMs) })
   const runs = createSharedRuns({
     pool: runsPool,
     database: createPostgresDatabase(runsPool, boundMs),
@@ -53,15 +47,21 @@ export async function createSharedPostgresStore({
     maxConcurrentRuns,
   })
   try {
-    const store = await createPostgresStore({ pool: logPool, timeoutMs: Math.min(boundMs, 5_000), ...runs.hooks })
+    const store = await createPostgresStore({ pool: logPool, ...runs.hooks })
     await runs.migrate()
+    let closed: Promise<void> | undefined
+    const close = async (): Promise<void> => {
+      await runs.shared.stop()
+      await store.close?.()
+      await runsPool.end()
+    }
     return {
       ...store,
       durable: true,
       shared: runs.shared,
-      async close() {
-        await runs.shared.stop()
-        await Promise.all([store.close?.(), runsPool.end()])
+      close() {
+        closed ??= close()
+        return closed
       },
     }
   } catch (error) {
@@ -69,6 +69,32 @@ export async function createSharedPostgresStore({
     throw error
   }
 }
+
+/** Bears what graphile-worker does when a database falls silent. */
+class JobPool extends pg.Pool {
+  constructor(config: PoolConfig) {
+    super(config)
+    // What breaks a connection is an error of the call that uses it; on one that nobody uses it is none.
+    this.on('error', () => {})
+    this.on('connect', (client) => client.on('error', () => {}))
+  }
+
+  /** With a callback it asks for the connection that listens, which it may release twice and in an unknown state. */
+  override connect(): Promise<PoolClient>
+  override connect(listen: Listen): void
+  override connect(listen?: Listen): Promise<PoolClient> | undefined {
+    if (listen === undefined) return super.connect()
+    super.connect((error, client, release) => {
+      let released = false
+      listen(error, client, () => {
+        if (!released) release(true)
+        released = true
+      })
+    })
+  }
+}
+
+type Listen = (error: Error | undefined, client: PoolClient | undefined, release: (error?: unknown) => void) => void
 
 function assertInteger(field: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return

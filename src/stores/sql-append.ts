@@ -2,18 +2,22 @@
 import type { Head, StoredEvent } from '../core/event.js'
 import { Failure, isFailure } from '../core/failure.js'
 import type { AppendOptions, KeptAnswer, OpenRun } from '../core/store.js'
+import { leaseOver } from './hosts.js'
 import { chunked, type Database, placeholders, type Query, selectIn, type Value } from './sql-database.js'
 
 /** What a store for several hosts adds to every transaction that appends. */
 export interface AppendHooks {
-  /** Asked when the log is locked for this transaction, before anything is written; what it throws rejects all appends. */
-  guard?(query: Query): Promise<void>
-  /** The runs that this transaction opens, after they were kept. */
-  onOpen?(query: Query, runs: readonly OpenRun[]): Promise<void>
+  /** Asked when an append is: the lease that it belongs to. */
+  lease?(): string | undefined
+  /** Asked when the log is locked for this transaction, before anything is written: which of these leases hold until its end. */
+  holding?(query: Query, leases: readonly string[]): Promise<ReadonlySet<string>>
+  /** Told of the sessions in which this transaction opens or ends runs, after it has. */
+  onRuns?(query: Query, sessionIds: readonly string[]): Promise<void>
 }
 
 interface Append extends AppendOptions {
   events: StoredEvent[]
+  lease: string | undefined
   settle: { resolve(): void; reject(error: unknown): void }
 }
 
@@ -27,7 +31,7 @@ export function createAppender(database: Database, hooks: AppendHooks) {
     return new Promise((resolve, reject) => {
       // Copied, because it is written later, and the caller may change its own meanwhile.
       const copied = events.map((event) => ({ ...event }))
-      queue.push({ ...options, events: copied, settle: { resolve, reject } })
+      queue.push({ ...options, events: copied, lease: hooks.lease?.(), settle: { resolve, reject } })
       working ??= work()
     })
   }
@@ -68,17 +72,21 @@ async function commit(database: Database, hooks: AppendHooks, group: readonly Ap
 /** Writes what can be appended, and answers for each append why it cannot. */
 async function write(query: Query, hooks: AppendHooks, group: readonly Append[]): Promise<(Failure | undefined)[]> {
   let position = await reserve(query, group)
-  await hooks.guard?.(query)
+  const leases = new Set(group.flatMap(({ lease }) => lease ?? []))
+  const holding = leases.size === 0 ? leases : await hooks.holding?.(query, [...leases])
   const ends = await readEnds(query, group)
   const taken = await readTaken(query, group)
   const events: Value[][] = []
   const chains: string[] = []
   const open = new Map<string, (OpenRun & { position: number }) | undefined>()
+  /** Those in which runs were opened or ended. */
+  const sessions = new Set<string>()
   const answers: KeptAnswer[] = []
   const spans = new Map<string, [lowest: number, highest: number]>()
 
   const verdicts = group.map((append) => {
-    const refused = judge(append, ends, taken)
+    const isOver = append.lease !== undefined && holding?.has(append.lease) !== true
+    const refused = isOver ? leaseOver() : judge(append, ends, taken)
     if (refused !== undefined) return refused
     const { opens, answer } = append
     const first = position + 1
@@ -91,8 +99,11 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
       spans.set(begins, [spans.get(begins)?.[0] ?? position, position])
     }
     if (opens !== undefined) open.set(opens.run_id, { ...opens, position: Math.max(first, position) })
-    for (const { type, run_id } of append.events) {
-      if (type === 'run.finished' && run_id !== null) open.set(run_id, undefined)
+    if (opens !== undefined) sessions.add(opens.session_id)
+    for (const { type, run_id, session_id } of append.events) {
+      if (type !== 'run.finished' || run_id === null) continue
+      open.set(run_id, undefined)
+      sessions.add(session_id)
     }
     if (answer !== undefined) {
       taken.set(answer.key, answer.expires_at)
@@ -110,7 +121,8 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
   )
   const spanRows = [...spans].map(([begins, [lowest, highest]]) => [begins, lowest, highest])
   await insert(query, 'skillgate_spans', ['begins', 'lowest', 'highest'], spanRows, SPAN_GROWS)
-  await keepRuns(query, hooks, open)
+  await keepRuns(query, open)
+  if (sessions.size > 0) await hooks.onRuns?.(query, [...sessions])
   await keepAnswers(query, answers, group)
   return verdicts
 }
@@ -214,7 +226,6 @@ async function insert(
 
 async function keepRuns(
   query: Query,
-  hooks: AppendHooks,
   open: ReadonlyMap<string, (OpenRun & { position: number }) | undefined>,
 ): Promise<void> {
   const opened = [...open.values()].filter((run) => run !== undefined)
@@ -224,7 +235,6 @@ async function keepRuns(
   await insert(query, 'skillgate_open_runs', ['run_id', 'position', 'session_id', 'payload'], rows, again)
   const finished = [...open].flatMap(([id, run]) => (run === undefined ? [id] : []))
   await selectIn(query, finished, (list) => `DELETE FROM skillgate_open_runs WHERE run_id IN (VALUES ${list})`)
-  if (opened.length > 0) await hooks.onOpen?.(query, opened)
 }
 
 async function keepAnswers(query: Query, answers: readonly KeptAnswer[], group: readonly Append[]): Promise<void> {

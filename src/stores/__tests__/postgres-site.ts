@@ -12,7 +12,7 @@ import { createSharedPostgresStore } from '../shared-postgres.js'
 const CONNECTION = process.env.SKILLGATE_TEST_POSTGRES
 export const missing: string | false =
   CONNECTION === undefined ? 'no PostgreSQL: set SKILLGATE_TEST_POSTGRES to its connection string' : false
-export const LEASE_MS = 1_500
+export const LEASE_MS = 3_000
 
 /** Asks until the answer is true; fails after 20 s. */
 export async function until(ask: () => unknown, what: string): Promise<void> {
@@ -132,7 +132,7 @@ export function createSite() {
   }
 }
 
-/** Forwards to a database until it is silenced: then what arrives is dropped, and connections stay open. */
+/** Forwards to a database until it is silenced: then nothing is passed on, and connections stay open. */
 async function silenceableProxy(target: URL) {
   const sockets = new Set<Socket>()
   let silent = false
@@ -143,7 +143,8 @@ async function silenceableProxy(target: URL) {
       [far, near],
     ] as const) {
       sockets.add(from)
-      from.on('data', (bytes) => silent || to.write(bytes))
+      if (silent) from.pause()
+      from.on('data', (bytes) => to.write(bytes))
       from.on('error', () => {})
       from.on('close', () => {
         sockets.delete(from)
@@ -160,9 +161,11 @@ async function silenceableProxy(target: URL) {
     url: url.href,
     silence() {
       silent = true
+      for (const socket of sockets) socket.pause()
     },
     speak() {
       silent = false
+      for (const socket of sockets) socket.resume()
     },
     async close() {
       for (const socket of sockets) socket.destroy()
