@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { createRedactor } from '../redaction/index.js'
 import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
 import { createBroker } from './broker.js'
+import { createChanges } from './changes.js'
 import { canonical, parseObject, sha256 } from './data.js'
 import { REGISTRY, readEvent } from './event.js'
 import { createExecutor } from './executor.js'
@@ -10,7 +11,15 @@ import { Failure } from './failure.js'
 import { parseInput, withoutNulls } from './input.js'
 import { available, createLog, existing, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
-import { assertLoggable, type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
+import {
+  assertLoggable,
+  couldAllow,
+  type Decision,
+  type EffectivePolicy,
+  effective,
+  type Policy,
+  parsePolicy,
+} from './policy.js'
 import { containLogger, type Logger, type ProviderClient } from './provider.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
 import { type AuditValidation, validateAll, validateChain } from './replay.js'
@@ -68,6 +77,10 @@ export interface Session {
   policy(): Promise<EffectivePolicy>
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
   setPolicy(document: unknown): Promise<EffectivePolicy>
+  /** The tools of which the policy could allow some call: what a model is offered. */
+  tools(): Promise<ToolMeta[]>
+  /** Calls the listener after this gate replaced the policy, until the returned function is called. Who shares the store with other processes reads `policy()` too. */
+  onPolicy(listener: () => void): () => void
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
   post(message: MessageInput, options?: Listeners): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
@@ -153,6 +166,7 @@ export function createGate({
   const runs = createRuns({ store, executor })
   /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
   const posting = new Set<Promise<unknown>>()
+  const policies = createChanges()
   let closed: Promise<void> | undefined
 
   const assertOpen = (): void => {
@@ -181,7 +195,7 @@ export function createGate({
 
     async setPolicy(document) {
       assertOpen()
-      return log.write(id, (state) => {
+      const replaced = await log.write(id, (state) => {
         existing(state, id)
         const policy = parsePolicy(document, state.policy.version + 1, tools)
         assertLoggable(policy, redactor)
@@ -190,7 +204,15 @@ export function createGate({
           result: effective(policy),
         }
       })
+      policies.tell(id)
+      return replaced
     },
+
+    async tools() {
+      const { policy } = await stateOf(id)
+      return [...tools.values()].filter((tool) => couldAllow(policy, tool)).map(({ meta }) => meta)
+    },
+    onPolicy: (listener) => policies.listen(id, listener),
 
     async post(message, { onOutput, onProgress } = {}) {
       assertOpen()
