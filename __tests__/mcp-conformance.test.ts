@@ -164,11 +164,16 @@ describe('the conformance suite for MCP servers', () => {
   })
 
   it('is what the table in docs/mcp.md says', async () => {
-    const rows = [...results].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, checks]) => {
-      const passed = checks.filter(({ status }) => status === 'SUCCESS').length
-      return `| \`${name}\` | ${SKIPPED[name] === undefined ? `passes (${passed})` : `not applicable: ${SKIPPED[name]}`} |`
-    })
+    const rows = [...results]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, checks]) => {
+        const passed = checks.filter(({ status }) => status === 'SUCCESS').length
+        return `| \`${name}\` | ${SKIPPED[name] === undefined ? `passes (${passed})` : `not applicable: ${SKIPPED[name]}`} |`
+      })
     const document = await readFile(new URL('../docs/mcp.md', import.meta.url), 'utf8')
-    assert.deepEqual(document.split('\n').filter((line) => /^\| `[\w-]+` \| (passes|not applicable)/.test(line)), rows)
+    assert.deepEqual(
+      document.split('\n').filter((line) => /^\| `[\w-]+` \| (passes|not applicable)/.test(line)),
+      rows,
+    )
   })
 })

@@ -54,21 +54,23 @@ export function createSessionServer({
     { name: 'skillgate', version: VERSION },
     { capabilities: { tools: { listChanged: true } }, instructions: INSTRUCTIONS },
   )
-  const closed = new AbortController()
+  /** The calls under way. */
+  const open = new Set<AbortController>()
+  let closed = false
   /** The version of the policy that the client's list of tools is of. */
   let listed: number | undefined
   let ignorePolicy: (() => void) | undefined
 
   /** Announces a policy that is not the listed one. A client that never listed the tools has nothing to be told. */
   async function look(): Promise<void> {
-    if (listed === undefined || closed.signal.aborted) return
+    if (listed === undefined || closed) return
     try {
       const { version } = await session.policy()
       if (version === listed) return
       listed = version
       await server.sendToolListChanged()
     } catch (error) {
-      if (!closed.signal.aborted) logger?.warn('A changed policy could not be announced.', { error })
+      if (!closed) logger?.warn('A changed policy could not be announced.', { error })
     }
   }
 
@@ -80,7 +82,7 @@ export function createSessionServer({
       const { version } = await session.policy()
       const tools = (await session.tools()).map(toMcpTool)
       listed = version
-      if (!closed.signal.aborted) ignorePolicy ??= session.onPolicy(look)
+      if (!closed) ignorePolicy ??= session.onPolicy(look)
       return { tools }
     } catch (error) {
       throw toProtocolError(error, logger)
@@ -96,19 +98,29 @@ export function createSessionServer({
       const params = { progressToken: progressToken ?? 0, progress: ++progress, message }
       mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
     }
+    const stop = new AbortController()
+    open.add(stop)
     // The request's own signal too: over HTTP a client that dies leaves the connection that it began the call on.
-    const signals = [mcpReq.signal, closed.signal, http?.req?.signal].filter((signal) => signal !== undefined)
-    return calls({
-      name: params.name,
-      params: params.arguments,
-      signal: AbortSignal.any(signals),
-      onProgress: progressToken === undefined ? undefined : onProgress,
-    })
+    for (const signal of [mcpReq.signal, http?.req?.signal]) {
+      signal?.addEventListener('abort', () => stop.abort(), { once: true })
+      if (signal?.aborted) stop.abort()
+    }
+    try {
+      return await calls({
+        name: params.name,
+        params: params.arguments,
+        signal: stop.signal,
+        onProgress: progressToken === undefined ? undefined : onProgress,
+      })
+    } finally {
+      open.delete(stop)
+    }
   })
 
   server.onclose = () => {
-    closed.abort()
+    closed = true
     ignorePolicy?.()
+    for (const stop of open) stop.abort()
   }
   server.onerror = (error) => logger?.warn('An MCP message could not be handled.', { error })
   return server
