@@ -41,7 +41,7 @@ async function serve(t: TestContext) {
   const mcp = createMcpEndpoint({ gate })
   const corsOrigins = ['https://console.example']
   const app = createHttpApp({ gate, adminToken: TOKEN, corsOrigins, mounts: { '/mcp': mcp.fetch } })
-  const server = await startServer({ app, port: 0 })
+  const server = await startServer({ app, port: 0, closeGraceMs: 100 })
   t.after(async () => {
     await Promise.all([server.close(), mcp.close()])
     await gate.close()
