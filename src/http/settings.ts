@@ -5,16 +5,19 @@ import { describe, Failure, isFailure } from '../core/failure.js'
 import { parsePublicKeys } from '../core/signature.js'
 import { isLoopback } from './guard.js'
 
-export interface ServeSettings {
+export interface KeySettings {
+  /** Authenticates the labels of run containers; undefined makes one that ends with the process. */
+  signingKey: string | undefined
+  /** As `createGate` takes them. */
+  publicKeys: Record<string, string>
+}
+
+export interface ServeSettings extends KeySettings {
   adminToken: string
   host: string
   port: number
   allowedHosts: string[]
   corsOrigins: string[]
-  /** Authenticates the labels of run containers; undefined makes one that ends with the process. */
-  signingKey: string | undefined
-  /** As `createGate` takes them. */
-  publicKeys: Record<string, string>
 }
 
 const DEFAULT_HOST = '127.0.0.1'
@@ -36,10 +39,15 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port: parsePort(env.PORT || DEFAULT_PORT),
     allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
     corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
-    signingKey: parseKey(env.SIGNING_KEY || undefined),
-    publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
+    ...parseKeySettings(env),
   }
 }
+
+/** The part of it that a command without a server of its own needs. */
+export const parseKeySettings = (env: Readonly<Record<string, string | undefined>>): KeySettings => ({
+  signingKey: parseKey(env.SIGNING_KEY || undefined),
+  publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
+})
 
 function parseKey(key: string | undefined): string | undefined {
   const bytes = Buffer.byteLength(key ?? '')
