@@ -1,7 +1,7 @@
 /** The gate of a command: the Docker skills, a provider for the engine of the environment, and what ends both in order. */
 import { dockerApi } from '../../skills/docker-api/handler.js'
 import { dockerRun } from '../../skills/docker-run/handler.js'
-import { isFailure } from '../core/failure.js'
+import { Failure, isFailure } from '../core/failure.js'
 import { createGate, type Gate } from '../core/gate.js'
 import type { Logger } from '../core/provider.js'
 import { createDockerProvider, type DockerProvider } from '../docker/index.js'
@@ -10,8 +10,10 @@ import { keepSigningKey } from '../http/signing-key.js'
 import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
 import { createLineLogger } from './line-logger.js'
+import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
 
-const DATA_DIRECTORY = '.skillgate'
+/** What runs at a shutdown has so long to end by itself. */
+const GRACE_MS = 5_000
 const ENGINE_CHECK_MS = 3_000
 /** Shorter ones stand in harmless text too often to be removed from it. */
 const MIN_SECRET = 8
@@ -25,13 +27,13 @@ export interface DockerGate {
   close(): Promise<void>
 }
 
-/** `secrets`: those of the command itself, beside the signing key. */
-export function createDockerGate(
+/** `secrets`: those of the command itself, beside the signing key and the database's password. */
+export async function createDockerGate(
   { signingKey: given, publicKeys }: KeySettings,
-  { secrets: own = [] }: { secrets?: readonly string[] } = {},
-): DockerGate {
-  const { key: signingKey, problem } = findSigningKey(given)
-  const secrets = [...own, signingKey ?? ''].filter((secret) => secret.length >= MIN_SECRET)
+  { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
+): Promise<DockerGate> {
+  const { key: signingKey, problem } = findSigningKey(given, settings)
+  const secrets = [...own, signingKey ?? '', passwordOf(settings)].filter((secret) => secret.length >= MIN_SECRET)
   const logger = createLineLogger(createRedactor({ registered: secrets }))
   if (problem !== undefined) {
     logger.warn(
@@ -39,14 +41,21 @@ export function createDockerGate(
       { cause: problem },
     )
   }
-  const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
+  const store = settings === undefined ? createMemoryStore() : await openStore(settings)
+  const provider = createDockerProvider({
+    env: process.env,
+    logger,
+    isOpen: (callId) => gate.isOpen(callId),
+    ...(signingKey && { signingKey }),
+  })
   const gate = createGate({
     skills: [dockerApi, dockerRun],
-    store: createMemoryStore(),
+    store,
     providerClient: provider,
     secrets,
     publicKeys,
     logger,
+    ...(signingKey && { signingKey }),
   })
   let closing = false
   return {
@@ -55,21 +64,35 @@ export function createDockerGate(
     checkEngine: () => checkEngine(provider, logger, () => closing),
     async close() {
       closing = true
-      await gate.close()
+      await gate.close({ graceMs: GRACE_MS })
       await provider.close()
     },
   }
 }
 
 /** A key that outlives the process, and what was wrong when there is none. */
-function findSigningKey(given: string | undefined): { key?: string; problem?: unknown } {
+function findSigningKey(
+  given: string | undefined,
+  store: StoreSettings | undefined,
+): { key?: string; problem?: unknown } {
   if (given !== undefined) return { key: given }
+  if (store?.kind === 'postgres') {
+    const message =
+      'SIGNING_KEY is not set, and the hosts on a shared store need the same. Make one with openssl rand -hex 32.'
+    throw new Failure('INVALID_INPUT', message, { details: { field: 'SIGNING_KEY' } })
+  }
   try {
-    return { key: keepSigningKey(DATA_DIRECTORY) }
+    return { key: keepSigningKey(store?.directory ?? DEFAULT_DIRECTORY) }
   } catch (problem) {
     if (isFailure(problem)) throw problem
     return { problem }
   }
+}
+
+function passwordOf(store: StoreSettings | undefined): string {
+  if (store?.kind !== 'postgres') return ''
+  const { password } = new URL(store.connectionString)
+  return decodeURIComponent(password)
 }
 
 async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {

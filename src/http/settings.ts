@@ -23,15 +23,10 @@ export interface ServeSettings extends KeySettings {
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = '8090'
 const MIN_TOKEN = 16
-/** For a durable log, which this version does not have: to start without would lose what somebody expects to be kept. */
-const DURABLE = ['DATA_DIR', 'DATABASE_URL', 'LEASE_MS']
 const MIN_KEY_BYTES = 32
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
-  for (const name of DURABLE) {
-    if (env[name]) throw refused(name, 'is set, but this version keeps its log in memory only. Unset it to start')
-  }
   const host = parseListenHost(env.HOST || DEFAULT_HOST)
   return {
     adminToken: parseToken(env.ADMIN_TOKEN ?? '', host),
