@@ -9,6 +9,7 @@ export default defineConfig({
     'skills/docker-run/handler': 'skills/docker-run/handler.ts',
     'docker/index': 'src/docker/index.ts',
     'http/index': 'src/http/index.ts',
+    'mcp/index': 'src/mcp/index.ts',
     'redaction/index': 'src/redaction/index.ts',
     'stores/embedded': 'src/stores/embedded.ts',
     'stores/memory': 'src/stores/memory.ts',

@@ -65,6 +65,11 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^(hono(\/.*)?|@hono\/node-server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/http\/.*)$/,
   ],
   [
+    /^src\/mcp\//,
+    'mcp imports core, redaction, node:, zod and the SDK of MCP servers',
+    /^(@modelcontextprotocol\/server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/mcp\/.*)$/,
+  ],
+  [
     /^src\/testing\//,
     'testing imports core, redaction, node: and itself',
     /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/testing\/.*)$/,

@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
+import { benchDoors } from './doors.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
@@ -17,6 +18,7 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 
 if (wanted('redaction')) await benchRedaction()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
+if (wanted('doors')) await benchDoors()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

@@ -1,0 +1,111 @@
+/** The gate of a command: the Docker skills, a provider for the engine of the environment, and what ends both in order. */
+import { dockerApi } from '../../skills/docker-api/handler.js'
+import { dockerRun } from '../../skills/docker-run/handler.js'
+import { Failure, isFailure } from '../core/failure.js'
+import { createGate, type Gate } from '../core/gate.js'
+import type { Logger } from '../core/provider.js'
+import { createDockerProvider, type DockerProvider } from '../docker/index.js'
+import type { KeySettings } from '../http/settings.js'
+import { keepSigningKey } from '../http/signing-key.js'
+import { createRedactor } from '../redaction/index.js'
+import { createMemoryStore } from '../stores/memory.js'
+import { createLineLogger } from './line-logger.js'
+import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+
+/** What runs at a shutdown has so long to end by itself. */
+const GRACE_MS = 5_000
+const ENGINE_CHECK_MS = 3_000
+/** Shorter ones stand in harmless text too often to be removed from it. */
+const MIN_SECRET = 8
+
+export interface DockerGate {
+  gate: Gate
+  logger: Logger
+  /** Says so when no engine answers, and begins to sweep what earlier processes left. */
+  checkEngine(): Promise<void>
+  /** Ends the runs, and removes their containers. */
+  close(): Promise<void>
+}
+
+/** `secrets`: those of the command itself, beside the signing key and the database's password. */
+export async function createDockerGate(
+  { signingKey: given, publicKeys }: KeySettings,
+  { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
+): Promise<DockerGate> {
+  const { key: signingKey, problem } = findSigningKey(given, settings)
+  const secrets = [...own, signingKey ?? '', passwordOf(settings)].filter((secret) => secret.length >= MIN_SECRET)
+  const logger = createLineLogger(createRedactor({ registered: secrets }))
+  if (problem !== undefined) {
+    logger.warn(
+      'No signing key can be kept, so containers that this process leaves when it is killed stay. Set SIGNING_KEY.',
+      { cause: problem },
+    )
+  }
+  const store = settings === undefined ? createMemoryStore() : await openStore(settings)
+  const provider = createDockerProvider({
+    env: process.env,
+    logger,
+    isOpen: (callId) => gate.isOpen(callId),
+    ...(signingKey && { signingKey }),
+  })
+  const gate = createGate({
+    skills: [dockerApi, dockerRun],
+    store,
+    providerClient: provider,
+    secrets,
+    publicKeys,
+    logger,
+    ...(signingKey && { signingKey }),
+  })
+  let closing = false
+  return {
+    gate,
+    logger,
+    checkEngine: () => checkEngine(provider, logger, () => closing),
+    async close() {
+      closing = true
+      await gate.close({ graceMs: GRACE_MS })
+      await provider.close()
+    },
+  }
+}
+
+/** A key that outlives the process, and what was wrong when there is none. */
+function findSigningKey(
+  given: string | undefined,
+  store: StoreSettings | undefined,
+): { key?: string; problem?: unknown } {
+  if (given !== undefined) return { key: given }
+  if (store?.kind === 'postgres') {
+    const message =
+      'SIGNING_KEY is not set, and the hosts on a shared store need the same. Make one with openssl rand -hex 32.'
+    throw new Failure('INVALID_INPUT', message, { details: { field: 'SIGNING_KEY' } })
+  }
+  try {
+    return { key: keepSigningKey(store?.directory ?? DEFAULT_DIRECTORY) }
+  } catch (problem) {
+    if (isFailure(problem)) throw problem
+    return { problem }
+  }
+}
+
+function passwordOf(store: StoreSettings | undefined): string {
+  if (store?.kind !== 'postgres') return ''
+  const { password } = new URL(store.connectionString)
+  return decodeURIComponent(password)
+}
+
+async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
+  try {
+    await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
+  } catch (error) {
+    if (stopping()) return
+    const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
+    logger.warn(
+      'No container engine can be used, so tools will fail; everything else works. Start the engine or set DOCKER_HOST; no restart is needed for the same address.',
+      { reason },
+    )
+  }
+  // Also without an engine now: from here on the clock looks again, and tells what goes wrong.
+  await provider.sweep().catch(() => {})
+}
