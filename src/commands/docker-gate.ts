@@ -45,7 +45,9 @@ export async function createDockerGate(
   const provider = createDockerProvider({
     env: process.env,
     logger,
-    isOpen: (callId) => gate.isOpen(callId),
+    isRunOpen: (callId) => gate.isOpen(callId),
+    // Only where another host may settle the run of one that was paused, that one could start it late.
+    ...(settings?.kind !== 'postgres' && { fenceMs: 0 }),
     ...(signingKey && { signingKey }),
   })
   const gate = createGate({
