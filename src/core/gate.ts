@@ -10,7 +10,15 @@ import { Failure } from './failure.js'
 import { parseInput, withoutNulls } from './input.js'
 import { available, createLog, existing, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
-import { assertLoggable, type Decision, type EffectivePolicy, effective, type Policy, parsePolicy } from './policy.js'
+import {
+  assertLoggable,
+  couldAllow,
+  type Decision,
+  type EffectivePolicy,
+  effective,
+  type Policy,
+  parsePolicy,
+} from './policy.js'
 import { containLogger, type Logger, type ProviderClient } from './provider.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
 import { type AuditValidation, validateAll, validateChain } from './replay.js'
@@ -68,6 +76,8 @@ export interface Session {
   policy(): Promise<EffectivePolicy>
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
   setPolicy(document: unknown): Promise<EffectivePolicy>
+  /** The tools of which the policy in force could allow some call: what a model may be told of. */
+  offeredTools(): Promise<ToolMeta[]>
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
   post(message: MessageInput, options?: Listeners): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
@@ -190,6 +200,11 @@ export function createGate({
           result: effective(policy),
         }
       })
+    },
+
+    async offeredTools() {
+      const { policy } = await stateOf(id)
+      return [...tools.values()].map(({ meta }) => meta).filter(({ name }) => couldAllow(policy, name))
     },
 
     async post(message, { onOutput, onProgress } = {}) {
