@@ -65,6 +65,16 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^(hono(\/.*)?|@hono\/node-server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/http\/.*)$/,
   ],
   [
+    /^src\/agents\//,
+    'agents import core, and no SDK',
+    /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/agents\/.*)$/,
+  ],
+  [
+    /^src\/telemetry\//,
+    'telemetry imports core and the API of OpenTelemetry',
+    /^(@opentelemetry\/api|node:.*|src\/core\/.*|src\/telemetry\/.*)$/,
+  ],
+  [
     /^src\/testing\//,
     'testing imports core, redaction, node: and itself',
     /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/testing\/.*)$/,

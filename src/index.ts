@@ -38,4 +38,5 @@ export {
   type Validation,
 } from './core/skill.js'
 export type { EventQuery, PositionedEvent, Store } from './core/store.js'
+export type { Ending, ObservedCall, ObservedRun, Telemetry } from './core/telemetry.js'
 export { createRedactor, type Redactor } from './redaction/index.js'

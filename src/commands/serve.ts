@@ -13,6 +13,7 @@ import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
 import type { Command } from './command.js'
 import { createLineLogger } from './line-logger.js'
+import { startTelemetry } from './telemetry.js'
 
 const DATA_DIRECTORY = '.skillgate'
 const ENGINE_CHECK_MS = 3_000
@@ -30,6 +31,8 @@ export const serve: Command = {
   PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
+  OTEL_...         OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT and its like export traces and metrics
+                   through @opentelemetry/sdk-node, if it is installed
 `,
   run: () => start(parseSettings(process.env)),
 }
@@ -48,6 +51,7 @@ async function start(settings: ServeSettings): Promise<void> {
     )
   }
   const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
+  const { telemetry, stop: stopTelemetry } = await startTelemetry(process.env, logger)
   const gate = createGate({
     skills: [dockerApi, dockerRun],
     store: createMemoryStore(),
@@ -55,6 +59,7 @@ async function start(settings: ServeSettings): Promise<void> {
     secrets,
     publicKeys,
     logger,
+    ...(telemetry && { telemetry }),
   })
   const app = createHttpApp({ gate, adminToken, allowedHosts, corsOrigins, logger })
   const server = await startServer({ app, host, port, logger, replaceGlobals: true })
@@ -67,6 +72,7 @@ async function start(settings: ServeSettings): Promise<void> {
       await server.close()
       await gate.close()
       await provider.close()
+      await stopTelemetry()
       process.exit(0)
     } catch (error) {
       logger.error('The shutdown went wrong.', { cause: error })

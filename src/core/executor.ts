@@ -1,17 +1,14 @@
 /** Executes runs: each session's in the order accepted, different sessions in parallel, every step logged before its effect. */
+import type { Redactor } from '../redaction/index.js'
 import type { Broker, Call, Intent, Judgement } from './broker.js'
 import { canonical, parseData, sha256 } from './data.js'
 import type { Draft } from './event.js'
 import { Failure } from './failure.js'
 import type { Log } from './log.js'
 import type { Logger } from './provider.js'
-import type { RunReason, RunStatus } from './run.js'
-import type { Listeners, SkillContext } from './tool.js'
-
-interface Ending {
-  status: RunStatus
-  reason?: RunReason
-}
+import type { RunReason } from './run.js'
+import type { Ending, ObservedCall, Telemetry } from './telemetry.js'
+import type { Listeners, SkillContext, ToolMeta } from './tool.js'
 
 interface ActiveRun {
   sessionId: string
@@ -20,7 +17,7 @@ interface ActiveRun {
   /** Resolves when the cancelling of a queued run is in the log. */
   cancelled?: Promise<void>
   /** Resolves when the run's end is in the log; rejects when the log could not be written. */
-  done: Promise<void>
+  done: Promise<unknown>
 }
 
 export interface QueuedRun {
@@ -33,7 +30,7 @@ export interface QueuedRun {
 export interface Executor {
   enqueue(run: QueuedRun): void
   /** Undefined for a run that this process does not execute (any more). */
-  done(runId: string): Promise<void> | undefined
+  done(runId: string): Promise<unknown> | undefined
   /** Ends a queued run at once and tells a running one to stop. CONFLICT when it has ended. */
   cancel(runId: string): Promise<void>
   /** Cancels everything and waits for it to end. */
@@ -48,10 +45,14 @@ export function createExecutor({
   log,
   broker,
   logger,
+  redactor,
+  telemetry,
 }: {
   log: Log
   broker: Broker
   logger?: Logger | undefined
+  redactor: Redactor
+  telemetry?: Telemetry | undefined
 }): Executor {
   const active = new Map<string, ActiveRun>()
   const tails = new Map<string, Promise<unknown>>()
@@ -60,8 +61,14 @@ export function createExecutor({
     const { id, sessionId } = run
     const entry: ActiveRun = { sessionId, phase: 'queued', controller: new AbortController(), done: Promise.resolve() }
     const before = tails.get(sessionId) ?? Promise.resolve()
+    const leaveQueue = telemetry?.queued()
     entry.done = before
-      .then(() => execute(run, entry))
+      .then((): Promise<unknown> | undefined => {
+        leaveQueue?.()
+        if (entry.phase === 'ended') return entry.cancelled
+        const work = () => execute(run, entry)
+        return telemetry === undefined ? work() : telemetry.run({ run_id: id, session_id: sessionId }, work)
+      })
       .finally(() => {
         entry.phase = 'ended'
         active.delete(id)
@@ -74,8 +81,7 @@ export function createExecutor({
     tail.then(() => tails.get(sessionId) === tail && tails.delete(sessionId))
   }
 
-  async function execute({ id, sessionId, intents, listeners }: QueuedRun, entry: ActiveRun): Promise<void> {
-    if (entry.phase === 'ended') return entry.cancelled
+  async function execute({ id, sessionId, intents, listeners }: QueuedRun, entry: ActiveRun): Promise<Ending> {
     entry.phase = 'running'
     const { signal } = entry.controller
     /** Events of what is over, written together with the next that must be durable before an effect. */
@@ -94,6 +100,7 @@ export function createExecutor({
       }
       const { decision, call } = await judge(sessionId, id, step, intent, pending)
       pending = []
+      telemetry?.decided(decision, broker.tools.get(intent.tool)?.meta)
       if (call === undefined) {
         const status = decision.decision === 'deny' ? 'denied' : 'failed'
         ending = { status, reason: { code: decision.code as RunReason['code'], message: decision.reason } }
@@ -108,6 +115,7 @@ export function createExecutor({
     }
     pending.push({ type: 'run.finished', run_id: id, data: { ...ending } })
     await log.write(sessionId, () => ({ drafts: pending, result: undefined }))
+    return ending
   }
 
   /** Judges under the policy that the decision will stand behind in the chain; an allowed call is logged as started. */
@@ -141,7 +149,8 @@ export function createExecutor({
       data: { ...step, ...data, duration_ms: Math.round(performance.now() - started) },
     })
     try {
-      const result = await broker.execute(call, options)
+      const work = () => broker.execute(call, options)
+      const result = await (telemetry === undefined ? work() : telemetry.tool(observed(runId, step, call), work))
       const recorded = parseData(result)
       const seen = { result: recorded, result_hash: sha256(canonical(recorded)) }
       const { metadata } = result
@@ -154,6 +163,17 @@ export function createExecutor({
       return { draft: finished({ status: 'unknown' }), failed }
     }
   }
+
+  const observed = (
+    run_id: string,
+    { step_id, tool }: { step_id: string; tool: string },
+    call: Call,
+  ): ObservedCall => ({
+    run_id,
+    step_id,
+    tool: broker.tools.get(tool)?.meta as ToolMeta,
+    params: () => redactor.value(call.input),
+  })
 
   async function cancel(runId: string): Promise<void> {
     const run = active.get(runId)

@@ -36,6 +36,7 @@ import {
 import { parsePublicKeys } from './signature.js'
 import type { Skill } from './skill.js'
 import type { Store } from './store.js'
+import type { Telemetry } from './telemetry.js'
 import type { Listeners, ToolMeta } from './tool.js'
 
 export interface GateOptions {
@@ -55,6 +56,8 @@ export interface GateOptions {
   /** Milliseconds for one tool call of a skill without a timing of its own; at most the skill's maximum. */
   timeoutMs?: number
   logger?: Logger
+  /** Observes runs and tool calls; `skillgate/telemetry` makes one of OpenTelemetry. */
+  telemetry?: Telemetry
   /** For tests: the clock and the ids. */
   now?: () => Date
   newId?: (kind: string) => string
@@ -137,6 +140,7 @@ export function createGate({
   publicKeys: keys = {},
   timeoutMs,
   logger: hostLogger,
+  telemetry,
   now = () => new Date(),
   newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
 }: GateOptions): Gate {
@@ -158,7 +162,7 @@ export function createGate({
   const broker = createBroker({ skills, ...clients, redactor, logger, timeoutMs, isSigned })
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
-  const executor = createExecutor({ log, broker, logger })
+  const executor = createExecutor({ log, broker, logger, redactor, telemetry })
   const registry = createRegistry({ store, log, redactor, publicKeys, now })
   const runs = createRuns({ store, executor })
   /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
