@@ -1,9 +1,12 @@
 /** OpenTelemetry of a command: the SDK, when its environment asks for it and it is installed. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../core/provider.js'
 import type { Telemetry } from '../core/telemetry.js'
 
 /** Any of these asks for telemetry. */
 const ASKED = /^OTEL_(EXPORTER_OTLP_(TRACES_|METRICS_)?ENDPOINT|(TRACES|METRICS)_EXPORTER|CONFIG_FILE)$/
+/** Shorter than what service managers wait before they kill. */
+const MAX_STOP_MS = 4_000
 
 export interface Exporting {
   /** Undefined when nobody asked for it, or the SDK is not there. */
@@ -27,8 +30,19 @@ export async function startTelemetry(
   sdk.start()
   return {
     telemetry: createTelemetry({ content: env.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT === 'true' }),
-    stop: () => sdk.shutdown().catch((cause: unknown) => logger.warn('The last telemetry was not sent.', { cause })),
+    async stop() {
+      try {
+        await Promise.race([sdk.shutdown(), expire()])
+      } catch (cause) {
+        logger.warn('The last telemetry was not sent.', { cause })
+      }
+    },
   }
+}
+
+async function expire(): Promise<never> {
+  await delay(MAX_STOP_MS, undefined, { ref: false })
+  throw new Error(`The collector did not take it within ${MAX_STOP_MS} ms.`)
 }
 
 async function load(asked: string[], logger: Logger) {

@@ -66,8 +66,9 @@ export function createExecutor({
       .then((): Promise<unknown> | undefined => {
         leaveQueue?.()
         if (entry.phase === 'ended') return entry.cancelled
-        const work = () => execute(run, entry)
-        return telemetry === undefined ? work() : telemetry.run({ run_id: id, session_id: sessionId }, work)
+        if (telemetry === undefined) return execute(run, entry)
+        const work = async () => redactor.value(await execute(run, entry)) as Ending
+        return telemetry.run({ run_id: id, session_id: sessionId }, work)
       })
       .finally(() => {
         entry.phase = 'ended'
@@ -100,7 +101,7 @@ export function createExecutor({
       }
       const { decision, call } = await judge(sessionId, id, step, intent, pending)
       pending = []
-      telemetry?.decided(decision, broker.tools.get(intent.tool)?.meta)
+      telemetry?.decided(decision.decision, decision.code, broker.tools.get(intent.tool)?.meta)
       if (call === undefined) {
         const status = decision.decision === 'deny' ? 'denied' : 'failed'
         ending = { status, reason: { code: decision.code as RunReason['code'], message: decision.reason } }

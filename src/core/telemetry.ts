@@ -18,19 +18,19 @@ export interface ObservedCall {
   run_id: string
   step_id: string
   tool: ToolMeta
-  /** The call's params, redacted when asked for. */
+  /** The call's params, redacted anew at every call. */
   params(): unknown
 }
 
 /**
  * Observes runs and tool calls from outside: `skillgate/telemetry` makes one of OpenTelemetry. `run` and `tool` wrap what
- * is done, so that it happens inside their span: they call `work` once and answer what it answers.
+ * is done, so that it happens inside their span: they call `work` once and answer what it answers. All of it is redacted.
  */
 export interface Telemetry {
   /** A run was accepted; the answer is called when it leaves the queue. */
   queued(): () => void
   run(run: ObservedRun, work: () => Promise<Ending>): Promise<Ending>
   /** `tool` is undefined when no installed tool has the name. */
-  decided(decision: Decision, tool: ToolMeta | undefined): void
+  decided(decision: Decision['decision'], code: Decision['code'], tool: ToolMeta | undefined): void
   tool(call: ObservedCall, work: () => Promise<SkillResult>): Promise<SkillResult>
 }

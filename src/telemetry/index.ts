@@ -1,5 +1,6 @@
 /** Published as `skillgate/telemetry`: runs and tool calls as OpenTelemetry spans and metrics. docs/telemetry.md lists them. */
 import { type Attributes, metrics, type Span, SpanStatusCode, trace } from '@opentelemetry/api'
+import { isFailure } from '../core/failure.js'
 import type { Telemetry } from '../core/telemetry.js'
 
 const SCOPE = 'skillgate'
@@ -53,13 +54,13 @@ export function createTelemetry({ content = false }: TelemetryOptions = {}): Tel
   ): Promise<T> {
     return tracer.startActiveSpan(name, { attributes }, async (span) => {
       const started = performance.now()
-      let measured: Attributes = { 'error.type': 'INTERNAL' }
+      let measured: Attributes = {}
       try {
         const result = await work()
         measured = tell(result, span)
         return result
       } catch (error) {
-        fail(span, 'INTERNAL')
+        measured = fail(span, isFailure(error) ? error.code : 'INTERNAL')
         throw error
       } finally {
         histogram.record((performance.now() - started) / 1_000, measured)
@@ -93,7 +94,7 @@ export function createTelemetry({ content = false }: TelemetryOptions = {}): Tel
         },
       ),
 
-    decided({ decision, code }, tool) {
+    decided(decision, code, tool) {
       // A model may call for anything: names that are no tool's would each make a time series.
       decisions.add(1, {
         'skillgate.decision': decision,
