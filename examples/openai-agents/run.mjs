@@ -1,5 +1,5 @@
 // An agent of the OpenAI Agents SDK runs the container of the Docker skill example: judged, contained and logged.
-import { Agent, run, setTracingDisabled } from '@openai/agents-core'
+import { Agent, run, setTracingDisabled, tool } from '@openai/agents-core'
 import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents-core/testing'
 import { createGate } from 'skillgate'
 import { toTools } from 'skillgate/agents/openai-agents'
@@ -22,7 +22,7 @@ const session = await gate.createSession({ label: 'OpenAI Agents' })
 const constraints = { images: [image], network_allowed: false, mounts_allowed: false }
 await session.setPolicy({ overrides: [{ tool: 'docker.run', allow: true, constraints }] })
 
-const agent = new Agent({ name: 'operator', model, tools: await toTools(session) })
+const agent = new Agent({ name: 'operator', model, tools: await toTools(session, { tool }) })
 const { newItems, finalOutput } = await run(agent, 'Run hello-world')
 for (const item of newItems) if (item.type === 'tool_call_output_item') console.log(item.output)
 console.log(`${finalOutput} log intact: ${(await gate.validate()).valid}`)

@@ -1,6 +1,6 @@
 /** Published as `skillgate/agents/functions`: a session's tools as JSON Schema functions for any chat API, and their dispatcher. */
 import { Failure, isFailure } from '../core/failure.js'
-import type { Session } from '../core/gate.js'
+import type { Session } from '../core/sessions.js'
 import type { ToolMeta } from '../core/tool.js'
 import { type Answer, fromFailure, fromRun } from './answer.js'
 import { nameFunctions } from './function-name.js'
@@ -8,7 +8,7 @@ import { nameFunctions } from './function-name.js'
 export type { Answer } from './answer.js'
 
 /** What the adapters ask of a session. */
-export type ToolSession = Pick<Session, 'offeredTools' | 'post'>
+export type ToolSession = Pick<Session, 'tools' | 'post'>
 
 export interface FunctionDefinition {
   /** The tool's name as chat APIs accept it: `docker_run` for `docker.run`. */
@@ -50,7 +50,7 @@ export interface Functions {
  * ```
  */
 export async function toFunctions(session: ToolSession): Promise<Functions> {
-  const named = nameFunctions(await session.offeredTools())
+  const named = nameFunctions(await session.tools())
 
   async function perform(name: string, args: unknown, { signal, callId }: CallOptions): Promise<Answer> {
     const params = parseArguments(args)

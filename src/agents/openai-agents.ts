@@ -1,56 +1,50 @@
 /** Published as `skillgate/agents/openai-agents`: a session's tools as function tools of the OpenAI Agents SDK. */
-import { type ToolSession, toFunctions } from './functions.js'
+import { toFunctions, type ToolSession } from './functions.js'
 
-/** The SDK's `FunctionTool`, as far as it is used. */
-export interface OpenAiTool {
-  type: 'function'
+interface ToolFields {
   name: string
   description: string
-  parameters: ObjectSchema
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type of a JSON Schema is narrower than JSON Schema
+  parameters: any
   /** Strict mode knows no optional parameters. */
   strict: false
-  invoke(
+  execute(
+    input: unknown,
     context: unknown,
-    input: string,
     details?: { toolCall?: { callId: string }; signal?: AbortSignal },
   ): Promise<string>
-  needsApproval(): Promise<boolean>
-  isEnabled(): Promise<boolean>
-}
-
-interface ObjectSchema {
-  type: 'object'
-  // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type of a JSON Schema is this wide
-  properties: Record<string, any>
-  required: string[]
-  additionalProperties: true
 }
 
 /**
- * A session's tools for an `Agent` of the OpenAI Agents SDK. The SDK's abort signal cancels the run.
- * Rejects with INVALID_INPUT when two tools would share a name.
+ * A session's tools for an `Agent` of the OpenAI Agents SDK, made by the SDK's own `tool`, which the host hands over: only
+ * what it made can be known to need no approval. The SDK's abort signal cancels the run. Arguments that are no JSON are
+ * refused by the SDK, before there is a run. Rejects with INVALID_INPUT when two tools would share a name.
  *
  * @example
  * ```ts
- * import { Agent, type Model, run } from '@openai/agents-core'
+ * import { Agent, type Model, run, tool } from '@openai/agents-core'
  * import type { Session } from 'skillgate'
  * import { toTools } from 'skillgate/agents/openai-agents'
  *
  * const ask = async (session: Session, model: Model, prompt: string) =>
- *   run(new Agent({ name: 'operator', model, tools: await toTools(session) }), prompt)
+ *   run(new Agent({ name: 'operator', model, tools: await toTools(session, { tool }) }), prompt)
  * ```
  */
-export async function toTools(session: ToolSession): Promise<OpenAiTool[]> {
+export async function toTools<Tool extends object>(
+  session: ToolSession,
+  { tool }: { tool: (fields: ToolFields) => Tool },
+): Promise<(Tool & { name: string })[]> {
   const { definitions, call } = await toFunctions(session)
-  return definitions.map(({ name, description, parameters }) => ({
-    type: 'function',
-    name,
-    description,
-    parameters: { properties: {}, required: [], ...parameters } as unknown as ObjectSchema,
-    strict: false,
-    invoke: async (_context, input, { toolCall, signal } = {}) =>
-      (await call(name, input, { callId: toolCall?.callId, signal })).text,
-    needsApproval: async () => false,
-    isEnabled: async () => true,
-  }))
+  return definitions.map(({ name, description, parameters }) => {
+    const made = tool({
+      name,
+      description,
+      parameters: { properties: {}, required: [], ...parameters },
+      strict: false,
+      execute: async (input, _context, { toolCall, signal } = {}) =>
+        (await call(name, input, { callId: toolCall?.callId, signal })).text,
+    })
+    // The SDK writes hyphens as underscores, and two tools could get one name.
+    return { ...made, name }
+  })
 }

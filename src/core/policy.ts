@@ -96,8 +96,8 @@ const covers = (pattern: string, name: string): boolean =>
   pattern.endsWith('.*') && pattern.length > 2 ? name.startsWith(pattern.slice(0, -1)) : pattern === name
 
 /** Whether the policy could allow some call of the tool: an allow matches it, and no deny does. Pure. */
-export function couldAllow(policy: Policy, name: string): boolean {
-  const matching = policy.rules.filter(({ constraints }) => constraints.has(name))
+export function couldAllow({ rules }: Policy, { meta }: Tool): boolean {
+  const matching = rules.filter(({ constraints }) => constraints.has(meta.name))
   return matching.length > 0 && matching.every(({ allow }) => allow)
 }
 

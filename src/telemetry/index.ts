@@ -1,5 +1,5 @@
 /** Published as `skillgate/telemetry`: runs and tool calls as OpenTelemetry spans and metrics. docs/telemetry.md lists them. */
-import { type Attributes, metrics, type Span, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Attributes, metrics, type ObservableResult, type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { isFailure } from '../core/failure.js'
 import type { Telemetry } from '../core/telemetry.js'
 
@@ -34,15 +34,18 @@ export function createTelemetry({ content = false }: TelemetryOptions = {}): Tel
   const tracer = trace.getTracer(SCOPE)
   const meter = metrics.getMeter(SCOPE)
   const decisions = meter.createCounter('skillgate.decisions', { description: 'Policy decisions', unit: '{decision}' })
-  const queue = meter.createUpDownCounter('skillgate.runs.queued', { description: 'Runs that wait', unit: '{run}' })
+  const runs = meter.createObservableUpDownCounter('skillgate.runs', {
+    description: 'Runs that wait or are executed',
+    unit: '{run}',
+  })
   const duration = (what: string, description: string) =>
     meter.createHistogram(`skillgate.${what}.duration`, {
       description,
       unit: 's',
       advice: { explicitBucketBoundaries: BOUNDARIES },
     })
-  const runDuration = duration('run', 'From leaving the queue to the end of the run')
-  const toolDuration = duration('tool', 'Execution of one tool call')
+  const runDuration = duration('run', 'A run, from leaving the queue to its end')
+  const toolDuration = duration('tool', 'The execution of one tool call')
 
   /** Does the work inside a span; `tell` says what came of it, and with which attributes its duration is measured. */
   function observe<T>(
@@ -76,9 +79,12 @@ export function createTelemetry({ content = false }: TelemetryOptions = {}): Tel
   }
 
   return {
-    queued() {
-      queue.add(1)
-      return () => queue.add(-1)
+    watch(count) {
+      const observe = (result: ObservableResult): void => {
+        for (const [state, value] of Object.entries(count())) result.observe(value, { 'skillgate.run.state': state })
+      }
+      runs.addCallback(observe)
+      return () => runs.removeCallback(observe)
     },
 
     run: ({ run_id, session_id }, work) =>
@@ -103,14 +109,13 @@ export function createTelemetry({ content = false }: TelemetryOptions = {}): Tel
       })
     },
 
-    tool({ run_id, step_id, tool, params }, work) {
+    tool({ call_id, tool, params }, work) {
       const attributes = {
         'gen_ai.operation.name': 'execute_tool',
         'gen_ai.tool.name': tool.name,
         'gen_ai.tool.type': 'function',
         'gen_ai.tool.description': tool.description,
-        'gen_ai.tool.call.id': `${run_id}/${step_id}`,
-        'skillgate.run.id': run_id,
+        'gen_ai.tool.call.id': call_id,
         'skillgate.tool.risk': tool.risk,
         ...(content && { 'gen_ai.tool.call.arguments': shorten(JSON.stringify(params())) }),
       }

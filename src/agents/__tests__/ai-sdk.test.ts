@@ -49,7 +49,7 @@ describe('the AI SDK', () => {
     assert.ok(offered?.type === 'function')
     assert.deepEqual(
       [offered.name, offered.description, offered.inputSchema],
-      ['demo_echo', 'Send a text.', (await session.offeredTools())[0]?.input],
+      ['demo_echo', 'Send a text.', (await session.tools())[0]?.input],
     )
     assert.deepEqual(toldTo(model), { type: 'text', value: 'sent hi' })
     assert.deepEqual(steps[0]?.toolResults[0]?.output, { ok: true, text: 'sent hi', runId: 'run_1' })

@@ -1,6 +1,7 @@
 /** A session for the adapters' tests, and what its log tells of the calls that models made. */
 import { createFixture, openSession } from '../../core/__tests__/fixture.js'
-import type { Gate, Session } from '../../core/gate.js'
+import type { Gate } from '../../core/gate.js'
+import type { Session } from '../../core/sessions.js'
 
 /** Answers "/echo" at once, and "/ping" never: it ends when it is told to, and `asked` resolves when it was asked. */
 export async function openAgentSession(): Promise<{ gate: Gate; session: Session; asked: Promise<void> }> {

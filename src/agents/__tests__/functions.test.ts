@@ -35,7 +35,7 @@ describe('the functions of a session', () => {
         ['demo_ping', 'Ask whether it is there.'],
       ],
     )
-    assert.deepEqual(definitions[0]?.parameters, (await session.offeredTools())[0]?.input)
+    assert.deepEqual(definitions[0]?.parameters, (await session.tools())[0]?.input)
   })
 
   it('are copies, which an SDK may change', async () => {
@@ -157,17 +157,8 @@ describe('a call', () => {
     const { gate } = createFixture({ store })
     const { call } = await toFunctions(await openSession(gate))
     store.append = () => Promise.reject(new Error('disk full'))
-    const { ok, text } = await call('demo_echo', {})
-    assert.deepEqual(
-      [ok, JSON.parse(text)],
-      [
-        false,
-        {
-          code: 'UNAVAILABLE',
-          reason: 'The log cannot be reached, so nothing more is executed. Try again later.',
-          retriable: true,
-        },
-      ],
-    )
+    const { ok, text, runId } = await call('demo_echo', {})
+    const { code, retriable } = JSON.parse(text)
+    assert.deepEqual([ok, code, retriable, runId], [false, 'UNAVAILABLE', true, undefined])
   })
 })

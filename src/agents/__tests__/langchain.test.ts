@@ -9,7 +9,7 @@ import {
   type StructuredTool,
   type StructuredToolInterface,
 } from '@langchain/core/tools'
-import type { Session } from '../../core/gate.js'
+import type { Session } from '../../core/sessions.js'
 import { toTools } from '../langchain.js'
 import { CANCELLED, openAgentSession, runsOf } from './fixture.js'
 
@@ -42,7 +42,7 @@ describe('LangChain', () => {
     assert.ok(echo !== undefined && isStructuredTool(echo))
     assert.deepEqual(
       [echo.name, echo.description, echo.schema],
-      ['demo_echo', 'Send a text.', (await session.offeredTools())[0]?.input],
+      ['demo_echo', 'Send a text.', (await session.tools())[0]?.input],
     )
     const { message } = await converse(session, 'demo_echo', { text: 'hi' })
     assert.deepEqual([message.content, message.tool_call_id, message.name], ['sent hi', 'call_1', 'demo_echo'])

@@ -94,7 +94,7 @@ describe('policy evaluation', () => {
   ]
   for (const [what, overrides, offered] of OFFERED) {
     it(`with ${what}, a call of demo.echo ${offered ? 'could' : 'could never'} be allowed`, () => {
-      assert.equal(couldAllow(parsePolicy({ overrides }, 1, tools), 'demo.echo'), offered)
+      assert.equal(couldAllow(parsePolicy({ overrides }, 1, tools), toolNamed('demo.echo')), offered)
     })
   }
 

@@ -58,7 +58,7 @@ describe('sessions', () => {
   it('the tools offered are those that the policy in force could allow', async () => {
     const { gate } = createFixture()
     const session = await gate.createSession()
-    const names = async () => (await session.offeredTools()).map(({ name }) => name)
+    const names = async () => (await session.tools()).map(({ name }) => name)
     assert.deepEqual(await names(), [])
     await session.setPolicy({
       overrides: [
@@ -67,7 +67,7 @@ describe('sessions', () => {
       ],
     })
     assert.deepEqual(await names(), ['demo.echo', 'demo.ping', 'demo.broken'])
-    const [echo] = await session.offeredTools()
+    const [echo] = await session.tools()
     assert.deepEqual(echo, gate.tools()[0])
   })
 

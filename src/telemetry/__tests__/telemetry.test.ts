@@ -71,7 +71,6 @@ describe('spans', () => {
       'gen_ai.tool.type': 'function',
       'gen_ai.tool.description': 'Send a text.',
       'gen_ai.tool.call.id': 'run_1/s1',
-      'skillgate.run.id': 'run_1',
       'skillgate.tool.risk': 'write',
     })
     assert.equal(tool.parentSpanContext?.spanId, run.spanContext().spanId)
@@ -180,7 +179,7 @@ describe('metrics', () => {
     assert.deepEqual(found['skillgate.tool.duration'], [[{ 'gen_ai.tool.name': 'demo.echo' }, 1]])
   })
 
-  it('know how many runs wait, also when one is cancelled before its turn', async () => {
+  it('know how many runs wait and are executed, until the gate is closed', async () => {
     const answer = held()
     const asked = held()
     const reply = () => {
@@ -189,13 +188,17 @@ describe('metrics', () => {
     }
     const { gate } = observed({}, { reply })
     const session = await openSession(gate)
-    const runs = [await session.post(echoes('a')), await session.post(echoes('b')), await session.post(echoes('c'))]
+    const posted = [await session.post(echoes('a')), await session.post(echoes('b')), await session.post(echoes('c'))]
     await asked.promise
-    assert.deepEqual((await measured())['skillgate.runs.queued'], [[{}, 2]])
-    await runs[2]?.cancel()
+    const states = (queued: number, running: number) => [
+      [{ 'skillgate.run.state': 'queued' }, queued],
+      [{ 'skillgate.run.state': 'running' }, running],
+    ]
+    assert.deepEqual((await measured())['skillgate.runs'], states(2, 1))
     answer.release({})
-    for (const run of runs) await run.done()
+    for (const run of posted) await run.done()
+    assert.deepEqual((await measured())['skillgate.runs'], states(-2, -1), 'since the last look')
     await gate.close()
-    assert.deepEqual((await measured())['skillgate.runs.queued'], [[{}, -2]])
+    assert.deepEqual((await measured())['skillgate.runs'], states(0, 0), 'nothing is told any more')
   })
 })
