@@ -11,6 +11,7 @@ import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
 import { createLineLogger } from './line-logger.js'
 import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+import { startTelemetry } from './telemetry.js'
 
 /** What runs at a shutdown has so long to end by itself. */
 const GRACE_MS = 5_000
@@ -50,6 +51,7 @@ export async function createDockerGate(
     ...(settings?.kind !== 'postgres' && { fenceMs: 0 }),
     ...(signingKey && { signingKey }),
   })
+  const { telemetry, stop: stopTelemetry } = await startTelemetry(process.env, logger)
   const gate = createGate({
     skills: [dockerApi, dockerRun],
     store,
@@ -58,6 +60,7 @@ export async function createDockerGate(
     publicKeys,
     logger,
     ...(signingKey && { signingKey }),
+    ...(telemetry && { telemetry }),
   })
   let closing = false
   return {
@@ -68,6 +71,7 @@ export async function createDockerGate(
       closing = true
       await gate.close({ graceMs: GRACE_MS })
       await provider.close()
+      await stopTelemetry()
     },
   }
 }
