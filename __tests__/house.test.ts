@@ -65,6 +65,11 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^(hono(\/.*)?|@hono\/node-server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/http\/.*)$/,
   ],
   [
+    /^src\/gateway\//,
+    'the gateway imports core, node:, zod and undici',
+    /^(undici|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/gateway\/.*)$/,
+  ],
+  [
     /^src\/testing\//,
     'testing imports core, redaction, node: and itself',
     /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/testing\/.*)$/,
@@ -73,7 +78,7 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
   ...['docker-api', 'docker-run'].map((name): [RegExp, string, RegExp] => [
     new RegExp(`^skills/${name}/`),
     `skills/${name} imports the author's surface, zod and its own folder`,
-    new RegExp(`^(zod|src/core/(skill|failure|image|run-spec)\\.ts|src/redaction/index\\.ts|skills/${name}/.*)$`),
+    new RegExp(`^(zod|src/core/(skill|failure|glob|image|run-spec)\\.ts|src/redaction/index\\.ts|skills/${name}/.*)$`),
   ]),
 ]
 
