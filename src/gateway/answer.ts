@@ -99,4 +99,5 @@ function errorIn(bytes: Buffer): unknown {
   }
 }
 
-const oversized = (address: string) => malformed(address, `it is larger than ${MAX_ANSWER_BYTES} bytes, and was cut off`)
+const oversized = (address: string) =>
+  malformed(address, `it is larger than ${MAX_ANSWER_BYTES} bytes, and was cut off`)

@@ -10,7 +10,7 @@ import { readBody, refuseBody } from './body.js'
 import { type GatewayConfigInput, type GatewayKey, parseGatewayConfig } from './config.js'
 import { liveAnswer } from './live.js'
 import { type Ask, judgeRun, listCovered, resolveContainer } from './scope.js'
-import { JSON_TYPE, LINES_TYPE, RUN_ID_HEADER, statusOf, TIMEOUT_HEADER, toDocument } from './wire.js'
+import { JSON_TYPE, LINES_TYPE, MAX_TIMEOUT_MS, RUN_ID_HEADER, statusOf, TIMEOUT_HEADER, toDocument } from './wire.js'
 
 export interface GatewayAppOptions {
   /** What is behind the gateway; it stays the caller's to close. */
@@ -43,7 +43,6 @@ export interface GatewayApp {
   fetch(request: Request): Promise<Response>
 }
 
-const MAX_TIMEOUT_MS = 3_600_000
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': JSON_TYPE }
 
 /**
@@ -98,7 +97,7 @@ export function createGatewayApp({
 
   async function perform({ key, l1, path, options }: Admitted): Promise<unknown> {
     const narrow: Ask = (method, target) => ask(provider, 'Engine', method, target, undefined, options)
-    const { method } = l1.route.startsWith('GET') ? { method: 'GET' } : { method: 'POST' }
+    const [method = ''] = l1.route.split(' ')
     if (key.containers === undefined) return narrow(method, path)
     if (l1.route === 'GET /containers') return listCovered(key, l1.query, narrow)
     if (l1.id === '') return narrow(method, path)

@@ -39,7 +39,8 @@ async function readBytes(request: Request): Promise<Uint8Array> {
 /** Throws INVALID_INPUT for a route that takes none. */
 export function refuseBody({ headers }: Request): void {
   const isThere = Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding')
-  if (isThere) throw new Failure('INVALID_INPUT', 'This route takes no body. Leave it out.', { details: { field: 'body' } })
+  if (isThere)
+    throw new Failure('INVALID_INPUT', 'This route takes no body. Leave it out.', { details: { field: 'body' } })
 }
 
 const tooLarge = (): Failure =>

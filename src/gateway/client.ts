@@ -11,7 +11,7 @@ import { connectionFailure, isConnectionError } from './connection.js'
 import { type Credential, createCredential } from './credential.js'
 import { type GatewayTls, parseGatewayUrl } from './gateway-url.js'
 import { malformed, refusalOf, toldFailure } from './refusal.js'
-import { JSON_TYPE, LINES_TYPE, RUN_ID_HEADER, TIMEOUT_HEADER } from './wire.js'
+import { JSON_TYPE, LINES_TYPE, MAX_TIMEOUT_MS, RUN_ID_HEADER, TIMEOUT_HEADER } from './wire.js'
 
 export interface GatewayClientOptions {
   /** `https://host:port`, with a path where the gateway has one; `http://` for this machine only. */
@@ -94,7 +94,8 @@ export function createGatewayClient({
     }
     const l1 = parseL1Request(method, path)
     const spec = l1.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
-    const timeoutMs = positive(options.timeoutMs) ?? (spec ? runTime(spec) : defaultTimeoutMs + stopTime(l1))
+    const wantedMs = positive(options.timeoutMs) ?? (spec ? runTime(spec) : defaultTimeoutMs + stopTime(l1))
+    const timeoutMs = Math.min(wantedMs, MAX_TIMEOUT_MS)
     const call: Call = {
       method: method as Call['method'],
       path: `${prefix}${path}`,

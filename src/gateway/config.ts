@@ -14,7 +14,9 @@ const Runs = z.strictObject({
     .array(AbsolutePath.transform(plainPath))
     .max(64)
     .default([])
-    .describe('Directories on the gateway’s engine in which what is mounted must lie; a mount must name one as its root'),
+    .describe(
+      'Directories on the gateway’s engine in which what is mounted must lie; a mount must name one as its root',
+    ),
   writable_mounts: z.boolean().default(false).describe('Whether mounts may be writable'),
   max_memory_mb: z.int().min(6).default(4_096).describe('The most memory_mb of a run'),
   max_cpus: z.number().min(0.1).default(16).describe('The most cpus of a run'),
@@ -31,7 +33,10 @@ const Key = z
       .string()
       .regex(/^[0-9a-f]{64}$/, 'it must be 64 lower-case hexadecimal digits')
       .describe('SHA-256 of the key'),
-    routes: z.array(z.enum(L1_ROUTE_NAMES)).min(1).describe(`Of: ${L1_ROUTE_NAMES.join(', ')}`),
+    routes: z
+      .array(z.enum(L1_ROUTE_NAMES))
+      .min(1)
+      .describe(`Of: ${L1_ROUTE_NAMES.join(', ')}`),
     containers: Globs.optional().describe(
       'Names or ids of containers, * and ? allowed; judged on the container that an id resolves to. Absent: all',
     ),

@@ -14,11 +14,11 @@ export const isConnectionError = (error: unknown): boolean =>
 export function connectionFailure(error: unknown, address: string, route: L1Route): Failure {
   const code = codeOf(error)
   if (NEVER_MADE.includes(code)) {
-    return new Failure(
-      'UPSTREAM_ERROR',
-      `No gateway listens at ${address} (${code}). Start it, or correct the URL.`,
-      { retriable: true, details: { address, reason: 'not_listening' }, cause: error },
-    )
+    return new Failure('UPSTREAM_ERROR', `No gateway listens at ${address} (${code}). Start it, or correct the URL.`, {
+      retriable: true,
+      details: { address, reason: 'not_listening' },
+      cause: error,
+    })
   }
   if (/CERT|TLS|SSL|EPROTO|UNABLE_TO_|ALTNAME/.test(code)) {
     return new Failure(

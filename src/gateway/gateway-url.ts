@@ -26,9 +26,13 @@ export function parseGatewayUrl(text: string, tls?: GatewayTls): GatewayAddress 
     throw refused('with a user or a password', 'Leave them out, and send the credential as `credential`.')
   }
   if (url.search !== '' || url.hash !== '') throw refused(describe(text), 'Leave out what follows the path.')
-  if (url.protocol === 'http:' && tls !== undefined) throw refused(describe(text), 'http:// carries no TLS. Send https://.')
+  if (url.protocol === 'http:' && tls !== undefined)
+    throw refused(describe(text), 'http:// carries no TLS. Send https://.')
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    throw refused(describe(text), 'The credential would be readable on its way. Send https://, or http:// to this machine.')
+    throw refused(
+      describe(text),
+      'The credential would be readable on its way. Send https://, or http:// to this machine.',
+    )
   }
   const prefix = url.pathname.replace(/\/+$/, '')
   return { address: `${url.origin}${prefix}`, origin: url.origin, prefix }

@@ -2,7 +2,7 @@
 import type { Failure } from '../core/failure.js'
 import type { RequestOptions } from '../core/provider.js'
 import type { Redactor } from '../redaction/index.js'
-import { type Line, LINES_TYPE, statusOf, toDocument } from './wire.js'
+import { LINES_TYPE, type Line, statusOf, toDocument } from './wire.js'
 
 interface LiveRun {
   run: (options: RequestOptions) => Promise<unknown>

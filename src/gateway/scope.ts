@@ -15,7 +15,8 @@ const MAX_KEEP_BYTES = 4 * 1024 * 1024
 const MAX_PULL_MS = 1_800_000
 
 const covers = ({ containers }: GatewayKey, { id, name }: Fields): boolean =>
-  containers === undefined || containers.some((glob) => [id, name].some((one) => typeof one === 'string' && matchesGlob(one, glob)))
+  containers === undefined ||
+  containers.some((glob) => [id, name].some((one) => typeof one === 'string' && matchesGlob(one, glob)))
 
 /**
  * The container that the id means, judged; from here on only its full id is used, so that nothing can be swapped in.
@@ -64,7 +65,8 @@ const JUDGES: readonly ((limits: RunLimits, spec: RunSpec) => void)[] = [
   ({ network: most }, { network }) => {
     const wanted = typeof network === 'object' ? 'internal' : network
     const order = ['none', 'internal', 'open']
-    if (order.indexOf(wanted) > order.indexOf(most)) throw denied('network', `This key may use no more network than: ${most}`)
+    if (order.indexOf(wanted) > order.indexOf(most))
+      throw denied('network', `This key may use no more network than: ${most}`)
   },
   ({ mount_roots, writable_mounts }, { mounts }) => {
     for (const [index, { source, root = source, read_only }] of mounts.entries()) {
@@ -88,5 +90,4 @@ function most(field: string, value: number, limit: number): void {
   if (value > limit) throw denied(field, `${field} is ${value}, and the most allowed here is ${limit}`)
 }
 
-const denied = (field: string, reason: string): Failure =>
-  new Failure('DENIED', `${reason}.`, { details: { field } })
+const denied = (field: string, reason: string): Failure => new Failure('DENIED', `${reason}.`, { details: { field } })

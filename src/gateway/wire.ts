@@ -1,10 +1,12 @@
 /** What client and server put on the wire beside the L1 documents: headers, failures, and the lines of a live run. */
-import { FAILURES, Failure, type FailureCode } from '../core/failure.js'
+import { FAILURES, type Failure, type FailureCode } from '../core/failure.js'
 import type { PullProgress } from '../core/provider.js'
 import type { Redactor } from '../redaction/index.js'
 
 /** Milliseconds that the caller has left. */
 export const TIMEOUT_HEADER = 'x-skillgate-timeout-ms'
+/** The most that it may say; a run with a pull needs the most. */
+export const MAX_TIMEOUT_MS = 3_600_000
 /** Names the call in the caller's log. */
 export const RUN_ID_HEADER = 'x-skillgate-run-id'
 export const JSON_TYPE = 'application/json'
@@ -27,7 +29,10 @@ export type Line =
   | { error: FailureDocument }
 
 /** What the program printed goes along as it is, like every answer: it is the receiving host that redacts it. */
-export function toDocument({ code, message, retriable, details, partial }: Failure, redactor: Redactor): FailureDocument {
+export function toDocument(
+  { code, message, retriable, details, partial }: Failure,
+  redactor: Redactor,
+): FailureDocument {
   return {
     code,
     message: redactor.text(message),
