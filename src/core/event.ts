@@ -10,8 +10,10 @@ export const EVENT_TYPES = [
   'policy.decided',
   'tool.started',
   'tool.finished',
+  'run.cancel_requested',
   'run.finished',
   'skill.registered',
+  'log.repaired',
 ] as const
 export type EventType = (typeof EVENT_TYPES)[number]
 

@@ -11,7 +11,7 @@ export const BASE_HEADERS = {
 
 export const JSON_HEADERS = { ...BASE_HEADERS, 'content-type': 'application/json' } as const
 
-export const jsonAnswer = (status: number, body: unknown, headers: Record<string, string> = {}): Response =>
+export const jsonAnswer = (status: number, body: unknown, headers: Record<string, string> | undefined = {}): Response =>
   new Response(JSON.stringify(body), { status, headers: { ...JSON_HEADERS, ...headers } })
 
 /** The failure behind anything thrown. What is not a Failure is unknown: its own text goes no further than `cause`. */

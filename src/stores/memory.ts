@@ -2,7 +2,7 @@
 
 import type { StoredEvent } from '../core/event.js'
 import { Failure } from '../core/failure.js'
-import type { EventQuery, PositionedEvent, Store } from '../core/store.js'
+import type { AppendOptions, EventQuery, KeptAnswer, OpenRun, PositionedEvent, Store } from '../core/store.js'
 
 /**
  * Creates a store that forgets everything when the process ends.
@@ -19,8 +19,10 @@ export function createMemoryStore(): Store {
   const all: PositionedEvent[] = []
   const bySession = new Map<string, PositionedEvent[]>()
   const byRun = new Map<string, PositionedEvent[]>()
+  const open = new Map<string, OpenRun & { position: number }>()
+  const answers = createAnswers()
 
-  async function append(events: readonly StoredEvent[]): Promise<void> {
+  async function append(events: readonly StoredEvent[], { opens, answer }: AppendOptions = {}): Promise<void> {
     const ends = new Map<string, StoredEvent | undefined>()
     for (const event of events) {
       const end = ends.has(event.session_id) ? ends.get(event.session_id) : bySession.get(event.session_id)?.at(-1)
@@ -29,11 +31,14 @@ export function createMemoryStore(): Store {
       }
       ends.set(event.session_id, event)
     }
+    if (answer !== undefined) answers.keep(answer, events)
+    if (opens !== undefined) open.set(opens.run_id, { ...opens, position: all.length + events.length })
     for (const event of events) {
       const kept = Object.freeze({ ...event, position: all.length + 1 })
       all.push(kept)
       listOf(bySession, event.session_id).push(kept)
       if (event.run_id !== null) listOf(byRun, event.run_id).push(kept)
+      if (event.run_id !== null && event.type === 'run.finished') open.delete(event.run_id)
     }
   }
 
@@ -64,6 +69,35 @@ export function createMemoryStore(): Store {
         .filter((id) => id > after)
         .sort()
         .slice(0, limit)
+    },
+    async openRuns({ after = 0, limit }) {
+      return [...open.values()].filter(({ position }) => position > after).slice(0, limit)
+    },
+    openRun: async (runId) => open.get(runId),
+    answer: async (key, now) => answers.find(key, now),
+  }
+}
+
+/** Answers by key, in the order in which they were kept, which is about that in which they expire. */
+function createAnswers() {
+  const kept = new Map<string, KeptAnswer>()
+  const find = (key: string, now: string): KeptAnswer | undefined => {
+    const found = kept.get(key)
+    return found !== undefined && found.expires_at > now ? found : undefined
+  }
+  return {
+    find,
+    keep(answer: KeptAnswer, events: readonly StoredEvent[]) {
+      const now = events.at(-1)?.ts ?? ''
+      if (find(answer.key, now) !== undefined) {
+        throw new Failure('IDEMPOTENCY_MISMATCH', 'This key has been used.')
+      }
+      for (const [key, { expires_at }] of kept) {
+        if (expires_at > now) break
+        kept.delete(key)
+      }
+      kept.delete(answer.key)
+      kept.set(answer.key, answer)
     },
   }
 }

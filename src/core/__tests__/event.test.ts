@@ -30,6 +30,9 @@ function rowsAsStore(rows: readonly StoredEvent[]): Store {
         .sort()
         .filter((id) => id > after)
         .slice(0, limit),
+    openRuns: async () => [],
+    openRun: async () => undefined,
+    answer: async () => undefined,
   }
 }
 

@@ -84,7 +84,9 @@ describe('what is logged before it happens [S8]', () => {
     const down = async (): Promise<never> => {
       throw DOWN
     }
-    const { gate } = createFixture({ store: { append: down, head: down, query: down, chains: down } })
+    const { gate } = createFixture({
+      store: { append: down, head: down, query: down, chains: down, openRuns: down, openRun: down, answer: down },
+    })
     const calls = [
       () => gate.createSession(),
       () => gate.session('ses_1'),
