@@ -8,6 +8,7 @@ export default defineConfig({
     'skills/docker-api/handler': 'skills/docker-api/handler.ts',
     'skills/docker-run/handler': 'skills/docker-run/handler.ts',
     'docker/index': 'src/docker/index.ts',
+    'gateway/index': 'src/gateway/index.ts',
     'http/index': 'src/http/index.ts',
     'redaction/index': 'src/redaction/index.ts',
     'stores/memory': 'src/stores/memory.ts',

@@ -2,11 +2,12 @@
 /** The command line: finds the command, parses its options, and says what was wrong. The commands compose the parts. */
 import { parseArgs } from 'node:util'
 import { type Command, UsageError } from './commands/command.js'
+import { gateway } from './commands/gateway.js'
 import { serve } from './commands/serve.js'
 import { isFailure } from './core/failure.js'
 import { VERSION } from './http/version.js'
 
-const COMMANDS: readonly Command[] = [serve]
+const COMMANDS: readonly Command[] = [serve, gateway]
 const FLAGS = { version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 const USAGE_ERROR = 2
 

@@ -3,8 +3,6 @@ import { dockerApi } from '../../skills/docker-api/handler.js'
 import { dockerRun } from '../../skills/docker-run/handler.js'
 import { isFailure } from '../core/failure.js'
 import { createGate } from '../core/gate.js'
-import type { Logger } from '../core/provider.js'
-import { createDockerProvider, type DockerProvider } from '../docker/index.js'
 import { isLoopback } from '../http/guard.js'
 import { createHttpApp, startServer } from '../http/index.js'
 import { parseSettings, type ServeSettings } from '../http/settings.js'
@@ -13,9 +11,9 @@ import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
 import type { Command } from './command.js'
 import { createLineLogger } from './line-logger.js'
+import { createSkillsClient } from './skills-client.js'
 
 const DATA_DIRECTORY = '.skillgate'
-const ENGINE_CHECK_MS = 3_000
 
 export const serve: Command = {
   name: 'serve',
@@ -30,14 +28,15 @@ export const serve: Command = {
   PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
+  GATEWAY_URL      a skillgate gateway in place of an engine, with GATEWAY_CREDENTIAL, the key to it
 `,
   run: () => start(parseSettings(process.env)),
 }
 
 async function start(settings: ServeSettings): Promise<void> {
-  const { adminToken, host, port, allowedHosts, corsOrigins, publicKeys } = settings
+  const { adminToken, host, port, allowedHosts, corsOrigins, publicKeys, gateway } = settings
   const { key: signingKey, problem } = findSigningKey(settings)
-  const secrets = [adminToken, signingKey ?? ''].filter((secret) => secret.length >= 8)
+  const secrets = [adminToken, signingKey ?? '', gateway?.credential ?? ''].filter((secret) => secret.length >= 8)
   const logger = createLineLogger(createRedactor({ registered: secrets }))
   if (problem !== undefined) {
     logger.warn(
@@ -47,11 +46,11 @@ async function start(settings: ServeSettings): Promise<void> {
       },
     )
   }
-  const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
+  const { client, check, close } = createSkillsClient({ gateway, signingKey, logger })
   const gate = createGate({
     skills: [dockerApi, dockerRun],
     store: createMemoryStore(),
-    providerClient: provider,
+    providerClient: client,
     secrets,
     publicKeys,
     logger,
@@ -66,7 +65,7 @@ async function start(settings: ServeSettings): Promise<void> {
     try {
       await server.close()
       await gate.close()
-      await provider.close()
+      await close()
       process.exit(0)
     } catch (error) {
       logger.error('The shutdown went wrong.', { cause: error })
@@ -80,7 +79,7 @@ async function start(settings: ServeSettings): Promise<void> {
   if (!isLoopback(host.toLowerCase()) && allowedHosts.length === 0) {
     logger.warn('Callers from other machines are refused: ALLOWED_HOSTS names no host that they may address.', { host })
   }
-  await checkEngine(provider, logger, () => stopping)
+  await check(() => stopping)
 }
 
 /** A key that outlives the process, and what was wrong when there is none. */
@@ -92,19 +91,4 @@ function findSigningKey({ signingKey }: ServeSettings): { key?: string; problem?
     if (isFailure(problem)) throw problem
     return { problem }
   }
-}
-
-async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
-  try {
-    await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
-  } catch (error) {
-    if (stopping()) return
-    const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
-    logger.warn(
-      'No container engine can be used, so tools will fail; everything else works. Start the engine or set DOCKER_HOST; no restart is needed for the same address.',
-      { reason },
-    )
-  }
-  // Also without an engine now: from here on the clock looks again, and tells what goes wrong.
-  await provider.sweep().catch(() => {})
 }

@@ -333,7 +333,7 @@ describe('a gateway client', () => {
   ] as const) {
     it(`is refused with ${name}`, () => {
       assert.throws(
-        () => createGatewayClient({ url: 'https://gateway', credential: SECRET, ...options }),
+        () => createGatewayClient(Object.assign({ url: 'https://gateway', credential: SECRET }, options)),
         (error: Failure) =>
           error.code === 'INVALID_INPUT' && reason.test(error.message) && !error.message.includes(SECRET),
       )
