@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
+import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
@@ -15,6 +16,7 @@ const wanted = (part: string): boolean => parts.length === 0 || parts.includes(p
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 if (wanted('redaction')) await benchRedaction()
 if (wanted('overhead')) await benchOverhead()
+if (wanted('gateway')) await benchGatewayHop()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

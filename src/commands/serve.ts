@@ -1,6 +1,4 @@
 /** `skillgate serve`: a gate with the Docker skills behind HTTP. */
-import { dockerApi } from '../../skills/docker-api/handler.js'
-import { dockerRun } from '../../skills/docker-run/handler.js'
 import { isFailure } from '../core/failure.js'
 import { createGate } from '../core/gate.js'
 import { isLoopback } from '../http/guard.js'
@@ -10,6 +8,7 @@ import { keepSigningKey } from '../http/signing-key.js'
 import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
 import type { Command } from './command.js'
+import { INSTALLED_SKILLS } from './installed-skills.js'
 import { createLineLogger } from './line-logger.js'
 import { createSkillsClient } from './skills-client.js'
 
@@ -48,7 +47,7 @@ async function start(settings: ServeSettings): Promise<void> {
   }
   const { client, check, close } = createSkillsClient({ gateway, signingKey, logger })
   const gate = createGate({
-    skills: [dockerApi, dockerRun],
+    skills: INSTALLED_SKILLS,
     store: createMemoryStore(),
     providerClient: client,
     secrets,
