@@ -12,6 +12,7 @@ export default defineConfig({
     'agents/langchain': 'src/agents/langchain.ts',
     'agents/openai-agents': 'src/agents/openai-agents.ts',
     'docker/index': 'src/docker/index.ts',
+    'gateway/index': 'src/gateway/index.ts',
     'http/index': 'src/http/index.ts',
     'mcp/index': 'src/mcp/index.ts',
     'redaction/index': 'src/redaction/index.ts',

@@ -6,6 +6,7 @@
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
 import { benchDoors } from './doors.js'
+import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
@@ -22,6 +23,7 @@ if (wanted('overhead')) await benchOverhead()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('doors')) await benchDoors()
 if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
+if (wanted('gateway')) await benchGatewayHop()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

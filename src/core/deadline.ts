@@ -1,6 +1,6 @@
 /** Races work against a deadline and the host's own abort: an answer comes on time even if the work ignores its signal. */
 import { Failure } from './failure.js'
-import { createStop, type Stop } from './stop.js'
+import { createStop, type Stop, type StopSignal } from './stop.js'
 
 export interface Deadline {
   /** Milliseconds until the work is told to stop and TIMEOUT is reported. */
@@ -8,7 +8,7 @@ export interface Deadline {
   /** Milliseconds that the work gets to end cleanly once the host aborted, before ABORTED is reported without it. */
   abortGraceMs?: number
   /** The host's abort. */
-  signal?: AbortSignal | undefined
+  signal?: AbortSignal | StopSignal | undefined
 }
 
 /** Rejects with TIMEOUT at the deadline, ABORTED on the host's abort; `stop` tells the work about either. */

@@ -69,7 +69,11 @@ const DONE: Partial<Record<EngineRoute, readonly number[]>> = {
 
 export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Caller {
   // Deadlines are the caller's signals: undici's own would cut off a program that runs longer than five minutes.
-  const pool = new Pool(endpoint.origin, { connect: endpoint.connect, headersTimeout: 0, bodyTimeout: 0 })
+  const pool = new Pool(endpoint.origin, {
+    connect: endpoint.connector ?? endpoint.connect,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
   const taken = new Set<Duplex>()
   pool.on('disconnect', (_origin, _targets, error) => {
     if (error?.code !== 'UND_ERR_INFO') onLost()

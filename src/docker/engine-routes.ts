@@ -1,6 +1,6 @@
 /** Every engine route this package can call. What is not here (archive, exec, commit, build, export) cannot be called. */
 import { Failure } from '../core/failure.js'
-import { CONTAINER_ID } from './routes.js'
+import { CONTAINER_ID } from '../core/l1-request.js'
 
 export const ENGINE_ROUTES = {
   ping: ['GET', '/_ping'],
