@@ -47,7 +47,8 @@ export function engineTarget(
     .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
   let search = ''
   for (const name in query) {
-    search += `${search === '' ? '?' : '&'}${name}=${encodeURIComponent(query[name] as string | number | boolean)}`
+    const value = query[name] as string | number | boolean
+    search += `${search === '' ? '?' : '&'}${name}=${typeof value === 'string' ? encodeURIComponent(value) : value}`
   }
   const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
   if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
