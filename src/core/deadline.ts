@@ -24,7 +24,7 @@ export function race<T>(
       postponedMs += milliseconds
     })
     // Begun before the timers are set: what it asks of another process is on its way meanwhile.
-    const working = (async () => work(stop))()
+    const working = begin(work, stop)
     const onDeadline = () => {
       if (postponedMs > 0) {
         timers.push(setTimeout(onDeadline, postponedMs))
@@ -66,6 +66,15 @@ export function race<T>(
       (error) => end(() => reject(error)),
     )
   })
+}
+
+/** A throw counts as a rejection. */
+function begin<T>(work: (stop: Stop) => Promise<T>, stop: Stop): Promise<T> {
+  try {
+    return Promise.resolve(work(stop))
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 const aborted = (): Failure => new Failure('ABORTED', 'The host cancelled the request.', { details: { aborted: true } })

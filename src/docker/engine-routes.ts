@@ -46,8 +46,11 @@ export function engineTarget(
   const filled = template
     .replace('{id}', id ?? '')
     .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
-  const pairs = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-  const search = pairs.length > 0 ? `?${pairs.join('&')}` : ''
+  let search = ''
+  for (const name in query) {
+    const value = query[name] as string | number | boolean
+    search += `${search === '' ? '?' : '&'}${name}=${typeof value === 'string' ? encodeURIComponent(value) : value}`
+  }
   const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
   if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
   return { method, template, path }
