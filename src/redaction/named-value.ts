@@ -3,7 +3,7 @@ import type { Detection, Source } from './boundary.js'
 import { STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
 import type { KeyKind } from './key.js'
-import { isPlausible, looksMixed } from './plausible.js'
+import { isPlausible, looksMixed, looksRandom } from './plausible.js'
 
 /** A secret name in a text. */
 export interface Name {
@@ -55,6 +55,9 @@ export interface ValueOptions {
   json: string | undefined
 }
 
+/** Whether it looks random shows in the first characters. */
+const WEAK_HEAD = 128
+
 export function namedValue(source: Source, options: ValueOptions): Detection {
   const { rule, kind, start, quote, loose, tight, mentioned, json } = options
   const { query, encoded, element, wholeLine } = options
@@ -76,6 +79,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
       : quotedEnd(source, start, quote)
   if (end === STARVED) return STARVED
   if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
+  if (kind === 'weak' && !looksRandom(text.slice(start, Math.min(end, start + WEAK_HEAD)))) return undefined
   const written = text.slice(start, end)
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
   if (!isPlausible(written, kind, surroundings)) {
@@ -83,7 +87,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
-  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
+  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written.slice(0, 400))) {
     // A sentence behind a name is seen by its words, not by its first.
     const seen =
       /^(?:[^=:"'`[\]{}<>|\s]|\s(?!-))*/.exec(text.slice(start, Math.min(source.lineEnd(start), start + 60)))?.[0] ?? ''

@@ -106,7 +106,7 @@ export const looksMixed = (text: string): boolean =>
 
 /** Random characters: long, of several classes that alternate, and no hash, uuid, path, date or version. */
 export function looksRandom(text: string): boolean {
-  if (text.length < 16 || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text)) return false
+  if (text.length < 16 || !/\d|[a-z][A-Z]|[A-Z]{2}[a-z]/.test(text) || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text)) return false
   if (/^(?:[0-9a-f]+|[0-9A-F]+|sha\d+[:-].*)$/.test(text) || /^\d[\d:.TZ+-]*$/.test(text)) return false
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)) return false
   if (!/\d/.test(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false

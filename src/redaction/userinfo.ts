@@ -17,7 +17,7 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
     const code = text.charCodeAt(index)
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) break
     if (code === 39 && slash !== -1) break
-    if (code === 58 && text.charCodeAt(index + 1) === 47 && text.charCodeAt(index + 2) === 47) break
+    if (code === 58 && /^:(?:\/\/|\\\/\\\/)/.test(text.slice(index, index + 5))) break
     if (code === 64) {
       // Behind the first slash, an @ belongs to a password only when a host follows.
       if (slash === -1 || isPasswordWithSlash(text, end, index)) at = index
@@ -62,7 +62,7 @@ const userOnly = (user: string, start: number): Detection =>
 
 /** `%3A%2F%2F`: the URL is part of another. */
 export function detectEncodedUserinfo(source: Source, _start: number, end: number): Detection {
-  const rest = source.text.slice(end, Math.min(source.lineEnd(end), end + MAX_USERINFO))
+  const rest = source.text.slice(end, Math.min(source.lineEnd(end), end + MAX_USERINFO)).split(/%3a%2f%2f/i, 1)[0] ?? ''
   const info = /^((?:(?!%40|%2[Ff])[^\s"'<>&/@])*?)%3[Aa]((?:(?!%40)[^\s"'<>&/@])+)(?=%40|@)/.exec(rest)
   if (info === null) return undefined
   const start = end + (info[1] ?? '').length + 3
