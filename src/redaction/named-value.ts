@@ -81,6 +81,9 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
   if (kind === 'weak' && !looksRandom(text.slice(start, Math.min(end, start + WEAK_HEAD)))) return undefined
   const written = text.slice(start, end)
+  // `token: Option<String>`: a type with a type in it.
+  if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
+  if (quote === undefined && end - start < 40 && isItself(text, start, written)) return undefined
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
   if (!isPlausible(written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
@@ -96,6 +99,10 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (quote === undefined && isReference(text, options, written)) return undefined
   return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
+
+/** `self.password = password`: code hands a value on. */
+const isItself = (text: string, start: number, written: string): boolean =>
+  text.slice(start - written.length - 3, start) === `${written} = `
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
 function scopeEnd(text: string, start: number): number {

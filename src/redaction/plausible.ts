@@ -37,7 +37,7 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |function|\(|async )/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async )/
 const MASK =
   /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
@@ -82,7 +82,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   }
   return !(
     TYPES.test(bare) &&
-    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config)s?[;,?]?$/.test(bare)
+    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config|Stream|Bucket|Store|Options|Response|Request|Info|Data)s?[;,?]?$/.test(bare)
   )
 }
 

@@ -1,7 +1,8 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
+import { detectAuthentication, detectJsonWebKey, detectStatedBefore, detectUnlock, STATED_BEFORE } from './statement.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
-import { detectArgument, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
@@ -28,7 +29,7 @@ function detectScheme({ text, lineEnd }: Source, start: number, end: number): De
 /** Crypt hashes (`$2b$…`, `$6$…`) and their like: what is hashed can be guessed. */
 function detectPasswordHash({ text }: Source, start: number): Detection {
   const hash =
-    /^(?:\$(?:2[abxy]|[156]|5|6|y|7|gy|apr1|argon2(?:id|i|d)|pbkdf2[\w-]*|scrypt)\$[^\s:"'`,;<>]{16,400}|(?:pbkdf2_sha256|pbkdf2_sha1|bcrypt_sha256|argon2|scrypt:[\d:]+)\$[^\s:"'`,;<>]{16,400}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,200})/.exec(
+    /^(?:"md5[0-9a-f]{32}(?=")|SCRAM-SHA-256\$[^\s"',;]{16,400}|\$(?:2[abxy]|[156]|5|6|y|7|gy|apr1|argon2(?:id|i|d)|pbkdf2[\w-]*|scrypt)\$[^\s:"'`,;<>]{16,400}|(?:pbkdf2_sha256|pbkdf2_sha1|bcrypt_sha256|argon2|scrypt:[\d:]+)\$[^\s:"'`,;<>]{16,400}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,200})/.exec(
       text.slice(start, start + 512),
     )?.[0]
   return hash === undefined ? undefined : { rule: 'password-hash', start, end: start + hash.length }
@@ -63,6 +64,14 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['bearer', detectScheme],
   ['basic', detectScheme],
   ['identified', detectStatement],
+  ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
+  ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
+  ...['auth ', 'auth" "', 'identify ', 'setuser '].map((word) => [word, detectAuthentication] as const),
+  ['to proceed to installation:', detectUnlock],
+  ['"d":', detectJsonWebKey],
+  ['"k":', detectJsonWebKey],
+  ['"md5', detectPasswordHash],
+  ['scram-sha-256$', detectPasswordHash],
   ...PROGRAM_NAMES.map((name) => [name, detectArgument] as const),
   ...'$2a$ $2b$ $2y$ $1$ $5$ $6$ $y$ $7$ $gy$ $apr1$ $argon2 $pbkdf2 pbkdf2_sha bcrypt_sha256$ {ssha {sha $scrypt scrypt:'
     .split(' ')
