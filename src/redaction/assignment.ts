@@ -22,7 +22,7 @@ const SAID =
   /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
 const ANNOUNCED =
-  /(?:[ \t](?!(?:fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*-]{1,40}){1,8}?(?::|[ \t](?:is|was|to):?)[ \t](\\?["'`])?/y
+  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*-]{1,40}){1,8}?(?::|[ \t](?:is|was|to):?)[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -46,7 +46,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   const flag = from > 0 && text.charCodeAt(from - 1) === 45
   let name = text.slice(from, to)
   if (name.endsWith('.') || name.endsWith('-')) name = name.replace(/[.-]+$/, '')
-  let kind = source.judge(name)
+  // The shell's working directory, but for ODBC.
+  let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
   if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
@@ -88,16 +89,28 @@ function read(source: Source, named: Name): Detection {
     return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true })
   }
   if (spaced !== null && (kind === 'password' || kind === 'secret')) {
-    const said = at(SAID, text, to) ?? (kind === 'password' && !isMentioned(text, from) ? at(ANNOUNCED, text, to) : null)
+    const announced = kind === 'password' && !isMentioned(text, from) ? at(ANNOUNCED, text, to) : null
+    if (announced !== null) {
+      const begins = to + announced[0].length
+      const found = namedValue(source, { ...plainValue(rule, kind, begins, announced[1]), loose: true, mentioned: true })
+      if (found !== undefined) return found
+    }
+    const said = at(SAID, text, to)
     const start = said === null ? to + spaced[0].length : to + said[0].length
     const quote = said === null ? spaced[1] : said[1]
     const isBare = said === null && quote === undefined && kind === 'secret'
-    if (!isBare || looksRandom(text.slice(start, start + 80).split(/[\s,;]/, 1)[0] ?? '')) {
+    if (!isBare || isToken(text.slice(start, start + 80))) {
       // In prose only what looks like one is taken for a secret.
       return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
     }
   }
   return detectPaired(source, named)
+}
+
+/** A random word, or a long one in hex. */
+const isToken = (text: string): boolean => {
+  const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
+  return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
 }
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
@@ -161,6 +174,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   // An object has names of its own.
   if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
+  const typed = sign === ':' && quote === undefined ? at(TYPED, text, start) : null
+  if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
     loose && (quote === undefined || kind === 'secret') && keyQuote === undefined && (isMentioned(text, from) || /^pass$/i.test(name))
@@ -168,7 +183,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
-    if (/^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(line))
+    if (!/sess|sid|auth|token|user|key|id=/i.test(line) && /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(line))
       return undefined
     if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
@@ -199,6 +214,9 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
 }
+
+/** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
+const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
 
 /** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
 const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y

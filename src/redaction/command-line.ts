@@ -41,8 +41,8 @@ const PROGRAMS: readonly [names: string, arguments_: RegExp][] = [
   ['vault', pattern(String.raw`\slogin (?=\S*\d)(?!-)`)],
   ['mc', pattern(String.raw`\s(?:alias|config host) (?:set|add) \S{1,80} \S{1,200} \S{1,80} `)],
   ['activate-refresh-token', pattern(String.raw`\s\S{1,80} `)],
-  ['ConvertTo-SecureString', pattern(String.raw`\s(?:-String )?(?=["'])`)],
-  ['sqlplus', pattern(String.raw`\s[\w$]{1,40}/`)],
+  ['convertto-securestring', pattern(String.raw`\s(?:-String )?(?=["'])`)],
+  ['sqlplus', pattern(String.raw`\s[\w$.-]{1,40}/`)],
   ['chpasswd', /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/g],
 ]
 

@@ -120,7 +120,8 @@ function isLowerWord(text: string, start: number): boolean {
   for (let index = start; index < start + 24; index++) {
     const code = text.charCodeAt(index)
     if (code >= 97 && code <= 122) continue
-    return index > start && !(code > 32 && code !== 46 && code !== 44)
+    const isStop = (code === 46 || code === 44) && !(text.charCodeAt(index + 1) > 32)
+    return index > start && (isStop || !(code > 32))
   }
   return false
 }

@@ -130,7 +130,7 @@ const ROWS: readonly Row[] = [
   ['dynatrace-token', 'dt0c01. dt0s01. dt0s02. dt0s16.', rest(`dt0[cs]\\d\\d\\.[A-Z0-9]{8,24}\\.[A-Z0-9]{64}`)],
   ['duffel-token', 'duffel_live_ duffel_test_', rest(`duffel_(?:live|test)_[A-Za-z0-9_=-]{30,60}`)],
   ['easypost-key', 'EZAK EZTK', rest(`EZ[AT]K[A-Za-z0-9]{54}`)],
-  ['facebook-token', 'EAA', rest(`EAA[MC](?=[A-Za-z]{0,100}\\d)${B}{60,300}|EAA[A-Z](?=[A-Za-z]{0,100}\\d)${B}{80,300}`)],
+  ['facebook-token', 'EAA', rest(`EAA[MC](?=[A-Za-z]{0,100}\\d)${B}{60,300}|EAA[A-Za-z](?=[A-Za-z]{0,100}\\d)${B}{80,300}`)],
   ['flutterwave-key', 'FLWSECK', rest(`FLWSECK(?:_TEST)?-[a-zA-Z0-9]{12,40}(?:-X)?`)],
   ['frameio-token', 'fio-u-', rest(`fio-u-[A-Za-z0-9_=-]{50,80}`)],
   ['infracost-key', 'ico-', rest(`ico-${B}{32}(?![A-Za-z0-9])`)],

@@ -1,6 +1,6 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
-import { detectAuthentication, detectJsonWebKey, detectStatedBefore, detectUnlock, STATED_BEFORE } from './statement.js'
+import { detectAuthentication, detectCode, detectForeignName, detectJsonWebKey, detectPasswordFile, FOREIGN_NAMES, detectStatedBefore, detectUnlock, STATED_BEFORE } from './statement.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
 import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
@@ -56,6 +56,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['%3a%2f%2f', detectEncodedUserinfo],
   ['@tcp(', detectDataSource],
   ['@unix(', detectDataSource],
+  ['@//', detectDataSource],
   [':thin:', detectDataSource],
   ['---begin ', detectKeyBlock],
   ['--- begin ', detectKeyBlock],
@@ -66,8 +67,12 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['identified', detectStatement],
   ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
   ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
-  ...['auth ', 'auth" "', 'identify ', 'setuser '].map((word) => [word, detectAuthentication] as const),
+  ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),
   ['to proceed to installation:', detectUnlock],
+  ['?code=', detectCode],
+  ['&code=', detectCode],
+  [':5432:', detectPasswordFile],
+  ...FOREIGN_NAMES.map((word) => [word, detectForeignName] as const),
   ['"d":', detectJsonWebKey],
   ['"k":', detectJsonWebKey],
   ['"md5', detectPasswordHash],

@@ -69,17 +69,21 @@ export function detectEncodedUserinfo(source: Source, _start: number, end: numbe
   return { rule: RULE, start, end: start + (info[2] ?? '').length }
 }
 
-/** `user:password@tcp(host:3306)/db` at its `@tcp(`, and `thin:user/password@` at its `thin:`. */
+const GO_USER = /(?:^|[\s"'`=])([\w.-]{1,64}):([^\s"'`]{1,128})$/
+const ORACLE_USER = /(?:^|[\s"'`=])([\w$.-]{1,64})\/([^\s"'`/:]{4,128})$/
+
+/** `user/password@//host`, `user:password@tcp(host:3306)/db` at its `@tcp(`, and `thin:user/password@` at its `thin:`. */
 export function detectDataSource(source: Source, start: number, end: number): Detection {
   const { text } = source
   if (text.charCodeAt(start) !== 64) {
-    const oracle = /^[\w$]{1,60}\/([^\s/@"']{1,128})(?=@)/.exec(text.slice(end, end + 200))
+    const oracle = /^[\w$.-]{1,60}\/([^\s/@"']{1,128})(?=@)/.exec(text.slice(end, end + 200))
     if (oracle?.[1] === undefined) return undefined
     const at = end + oracle[0].length
     return { rule: RULE, start: at - oracle[1].length, end: at }
   }
   const before = text.slice(Math.max(source.floor, start - 200), start)
-  const info = /(?:^|[\s"'`=])([\w.-]{1,64}):([^\s"'`]{1,128})$/.exec(before)
+  const isOracle = text.charCodeAt(start + 1) === 47
+  const info = (isOracle ? ORACLE_USER : GO_USER).exec(before)
   if (info?.[2] === undefined || info[2].startsWith('[REDACTED')) return undefined
   return { rule: RULE, start: start - info[2].length, end: start }
 }

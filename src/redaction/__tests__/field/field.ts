@@ -46,7 +46,6 @@ const SECRETS: Record<string, (random: Random) => string> = {
   wg: (r) => `${r.chars(BASE64, 43)}=`,
   url: (r) => r.chars(BASE64URL, 43),
   dig: (r) => r.chars(DIGITS, 6),
-  digs: (r) => r.chars(DIGITS, 80),
   low16: (r) => r.chars(LOWER + DIGITS, 16),
   swarm: (r) => `${r.chars(LOWER + DIGITS, 50)}-${r.chars(LOWER + DIGITS, 25)}`,
   tok24: (r) => r.chars(BASE62, 24),
