@@ -62,6 +62,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
 function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
+  source.looks += 1
   const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
   if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
   if (assigned !== null) {
@@ -76,7 +77,9 @@ function read(source: Source, named: Name): Detection {
   if (called?.[1] !== undefined) {
     const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
     const start = to + called[0].length - called[1].length
-    return isGiven && looksMixed(called[1]) && !text.startsWith('[REDACTED', start) ? { rule, start, end: start + called[1].length } : undefined
+    return isGiven && looksMixed(called[1]) && !text.startsWith('[REDACTED', start)
+      ? { rule, start, end: start + called[1].length }
+      : undefined
   }
   const spaced = at(SPACED, text, to)
   if (spaced !== null && /<(?:[\w.-]{1,20}:)?$/.test(text.slice(Math.max(0, from - 22), from))) {
@@ -92,7 +95,11 @@ function read(source: Source, named: Name): Detection {
     const announced = kind === 'password' && !isMentioned(text, from) ? at(ANNOUNCED, text, to) : null
     if (announced !== null) {
       const begins = to + announced[0].length
-      const found = namedValue(source, { ...plainValue(rule, kind, begins, announced[1]), loose: true, mentioned: true })
+      const found = namedValue(source, {
+        ...plainValue(rule, kind, begins, announced[1]),
+        loose: true,
+        mentioned: true,
+      })
       if (found !== undefined) return found
     }
     const said = at(SAID, text, to)
@@ -178,12 +185,20 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
-    loose && (quote === undefined || kind === 'secret') && keyQuote === undefined && (isMentioned(text, from) || /^pass$/i.test(name))
+    loose &&
+    (quote === undefined || kind === 'secret') &&
+    keyQuote === undefined &&
+    (isMentioned(text, from) || /^pass$/i.test(name))
   if (kind === 'cookie') {
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
-    if (!/sess|sid|auth|token|user|key|id=/i.test(line) && /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(line))
+    if (
+      !/sess|sid|auth|token|user|key|id=/i.test(line) &&
+      /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(
+        line,
+      )
+    )
       return undefined
     if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)

@@ -85,6 +85,8 @@ export interface Source {
   readonly judge: (name: string) => KeyKind
   /** Where the line ends, as far ahead as anybody may look. Asking in ascending order reads the text once in all. */
   lineEnd(index: number): number
+  /** How often something was looked at closely. */
+  looks: number
   /** Ends of runs that were looked for before, by what ends them. */
   readonly runs: Map<unknown, Run>
 }
@@ -120,7 +122,10 @@ export function runEnd(
   return Math.min(run.to, limit)
 }
 
-export function createSource(text: string, { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd' | 'runs'>): Source {
+export function createSource(
+  text: string,
+  { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd' | 'looks' | 'runs'>,
+): Source {
   let from = 0
   let newline = -1
   return {
@@ -129,6 +134,7 @@ export function createSource(text: string, { floor, judged, final, judge }: Omit
     judged,
     final,
     judge,
+    looks: 0,
     runs: new Map(),
     lineEnd(index) {
       if (newline < index) {

@@ -65,6 +65,7 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   )
     return undefined
   const name = text.slice(start, end).toLowerCase()
+  source.looks += 1
   const found = ARGUMENTS.get(name)
   if (found === undefined) return undefined
   if (
@@ -84,13 +85,15 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   return argumentIn(found, text.slice(end, limit), end)
 }
 
-const PIPED = /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200}) {0,4}\|[^|\n]{0,120}$/
+const PIPED =
+  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200}) {0,4}\|[^|\n]{0,120}$/
 
 /** `echo x | sudo -S …`, `echo x | docker login --password-stdin`: what a program reads from its input. */
 export function detectPiped(source: Source, start: number, end: number): Detection {
   const { text } = source
   if (/[\w-]/.test(text[end] ?? '')) return undefined
-  const from = Math.max(source.floor, start - 240, text.lastIndexOf('\n', start) + 1)
+  source.looks += 1
+  const from = Math.max(source.floor, start - 240)
   return argumentIn(PIPED, text.slice(from, start), from, true)
 }
 

@@ -25,6 +25,8 @@ export function headerValue(
     if (listed?.[1] === undefined || !looksMixed(listed[1].slice(0, 400))) return undefined
     return { rule, start: start + 1, end: start + listed[0].length - 1 }
   }
+  // A header's words are read one by one.
+  source.looks += 2
   const many = MANY.test(text.slice(start, start + 20))
   const end =
     quote !== undefined

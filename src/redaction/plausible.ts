@@ -85,7 +85,9 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   }
   return !(
     TYPES.test(bare) &&
-    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config|Stream|Bucket|Store|Options|Response|Request|Info|Data)s?[;,?]?$/.test(bare)
+    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config|Stream|Bucket|Store|Options|Response|Request|Info|Data)s?[;,?]?$/.test(
+      bare,
+    )
   )
 }
 
@@ -109,7 +111,8 @@ export const looksMixed = (text: string): boolean =>
 
 /** Random characters: long, of several classes that alternate, and no hash, uuid, path, date or version. */
 export function looksRandom(text: string): boolean {
-  if (text.length < 16 || !/\d|[a-z][A-Z]|[A-Z]{2}[a-z]/.test(text) || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text)) return false
+  if (text.length < 16 || !/\d|[a-z][A-Z]|[A-Z]{2}[a-z]/.test(text) || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text))
+    return false
   if (/^(?:[0-9a-f]+|[0-9A-F]+|sha\d+[:-].*)$/.test(text) || /^\d[\d:.TZ+-]*$/.test(text)) return false
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)) return false
   if (!/\d/.test(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false

@@ -67,7 +67,9 @@ const ROWS: readonly Row[] = [
   [
     'vault-token',
     's.',
-    rest(`s\\.(?=[A-Za-z0-9]{0,100}\\d)(?=[A-Za-z0-9]{0,100}[A-Z])(?=[A-Za-z0-9]{0,100}[a-z])${B}{24}(?![A-Za-z0-9_.])`),
+    rest(
+      `s\\.(?=[A-Za-z0-9]{0,100}\\d)(?=[A-Za-z0-9]{0,100}[A-Z])(?=[A-Za-z0-9]{0,100}[a-z])${B}{24}(?![A-Za-z0-9_.])`,
+    ),
   ],
   ['digitalocean-token', 'dop_v1_ doo_v1_ dor_v1_', rest(`do[opr]_v1_${B}{40,80}`)],
   [
@@ -130,7 +132,11 @@ const ROWS: readonly Row[] = [
   ['dynatrace-token', 'dt0c01. dt0s01. dt0s02. dt0s16.', rest(`dt0[cs]\\d\\d\\.[A-Z0-9]{8,24}\\.[A-Z0-9]{64}`)],
   ['duffel-token', 'duffel_live_ duffel_test_', rest(`duffel_(?:live|test)_[A-Za-z0-9_=-]{30,60}`)],
   ['easypost-key', 'EZAK EZTK', rest(`EZ[AT]K[A-Za-z0-9]{54}`)],
-  ['facebook-token', 'EAA', rest(`EAA[MC](?=[A-Za-z]{0,100}\\d)${B}{60,300}|EAA[A-Za-z](?=[A-Za-z]{0,100}\\d)${B}{80,300}`)],
+  [
+    'facebook-token',
+    'EAA',
+    rest(`EAA[MC](?=[A-Za-z]{0,100}\\d)${B}{60,300}|EAA[A-Za-z](?=[A-Za-z]{0,100}\\d)${B}{80,300}`),
+  ],
   ['flutterwave-key', 'FLWSECK', rest(`FLWSECK(?:_TEST)?-[a-zA-Z0-9]{12,40}(?:-X)?`)],
   ['frameio-token', 'fio-u-', rest(`fio-u-[A-Za-z0-9_=-]{50,80}`)],
   ['infracost-key', 'ico-', rest(`ico-${B}{32}(?![A-Za-z0-9])`)],
@@ -191,7 +197,7 @@ const ROWS: readonly Row[] = [
     rest(`[MNO][A-Za-z0-9_-]{22,27}\\.[A-Za-z0-9_-]{6}\\.[A-Za-z0-9_-]{27,40}`),
   ],
   ['grafana-key', 'eyJrIjoi', rest(`eyJrIjoi[A-Za-z0-9+/]{40,400}={0,3}`)],
-  ['rails-key', 'BAh7', rest(`BAh7[A-Za-z0-9+/%=]{40,2000}--[a-f0-9]{40,64}`)],
+  ['rails-key', 'BAh7', rest(`BAh7[A-Za-z0-9+/%=]{40,1000}--[a-f0-9]{40,64}`)],
   ['gcp-hmac-key', 'GOOG1E GOOG', rest(`GOOG(?:1E)?[A-Z0-9]{18,60}(?![A-Za-z0-9])`)],
   ['dropbox-token', 'sl.', rest(`sl\\.(?:u\\.)?[A-Za-z0-9_-]{100,2000}`)],
   ['maxmind-key', 'mmk_', rest(`mmk_${S}{20,40}`)],
@@ -203,7 +209,11 @@ const ROWS: readonly Row[] = [
   ['trigger-key', 'tr_dev_ tr_prod_ tr_stg_', rest(`tr_(?:dev|prod|stg)_${B}{18,60}`)],
   ['hubspot-token', 'pat-na1- pat-eu1- pat-na2-', rest(`pat-(?:na|eu)\\d-[a-f0-9-]{36}`)],
   ['brevo-key', 'ddapi_ ddp_', rest(`dd(?:api|p)_${B}{30,60}`)],
-  ['lob-key', 'live_pub_ live_ test_', rest(`(?:live|test)_(?:pub_)?(?=[a-zA-Z]{0,100}\\d)[a-f0-9]{31,40}(?![A-Za-z0-9])`)],
+  [
+    'lob-key',
+    'live_pub_ live_ test_',
+    rest(`(?:live|test)_(?:pub_)?(?=[a-zA-Z]{0,100}\\d)[a-f0-9]{31,40}(?![A-Za-z0-9])`),
+  ],
   ['gocardless-token', 'live_', rest(`live_(?=[A-Za-z_-]{0,100}\\d)(?=[^A-Z]{0,100}[A-Z])${S}{40}(?![A-Za-z0-9])`)],
   ['snyk-token', 'snyk_', rest(`snyk_[a-z]{2,4}\\.[A-Za-z0-9_.-]{30,400}`)],
   ['cargo-token', 'cio', rest(`cio${B}{32}(?![A-Za-z0-9])`)],
@@ -225,7 +235,14 @@ const ADDRESSES: readonly (readonly [rule: string, mark: string, secret: RegExp]
 ]
 
 /** Marks with the secret in front of them: what it consists of, its least and greatest length there, and what follows. */
-const TAILS: readonly (readonly [rule: string, mark: string, of: RegExp, least: number, most: number, behind: RegExp])[] = [
+const TAILS: readonly (readonly [
+  rule: string,
+  mark: string,
+  of: RegExp,
+  least: number,
+  most: number,
+  behind: RegExp,
+])[] = [
   ['telegram-token', ':AA', /\d/, 8, 12, /:AA[\w-]{30,40}/y],
   ['mailchimp-key', '-us', /[a-f0-9]/, 32, 32, /-us\d{1,2}(?![A-Za-z0-9])/y],
   ['terraform-token', '.atlasv1.', /[A-Za-z0-9]/, 10, 20, /\.atlasv1\.[A-Za-z0-9_=-]{40,90}/y],
@@ -240,9 +257,12 @@ const TAILS: readonly (readonly [rule: string, mark: string, of: RegExp, least: 
 
 const detectPrefixed =
   (rule: string, pattern: RegExp): Detector =>
-  ({ text }, start) => {
+  (source, start) => {
+    const { text } = source
+    if (!startsToken(text, start)) return undefined
+    source.looks += 1
     pattern.lastIndex = start
-    if (!startsToken(text, start) || !pattern.test(text)) return undefined
+    if (!pattern.test(text)) return undefined
     return { rule, start, end: pattern.lastIndex }
   }
 
@@ -282,7 +302,13 @@ function detectJwt(source: Source, start: number, end: number): Detection {
   let at = end
   let parts = 0
   for (; parts < 5; parts++) {
-    const stop = runEnd(source, at, Math.min(text.length, at + MAX_PART), (from, to) => segmentEnd(text, from, to), segmentEnd)
+    const stop = runEnd(
+      source,
+      at,
+      Math.min(text.length, at + MAX_PART),
+      (from, to) => segmentEnd(text, from, to),
+      segmentEnd,
+    )
     if (parts < 2 && stop - at < 6) return undefined
     at = stop
     if (text.charCodeAt(at) !== 46 || parts === 4) break
@@ -298,8 +324,6 @@ export const PROVIDER_RULES: readonly (readonly [mark: string, detect: Detector]
     return marks.split(' ').map((mark) => [mark, detect] as const)
   }),
   ...ADDRESSES.map(([rule, mark, pattern]) => [mark, detectAddress(rule, pattern)] as const),
-  ...TAILS.map(
-    ([rule, mark, of, least, most, behind]) => [mark, detectTailed(rule, of, least, most, behind)] as const,
-  ),
+  ...TAILS.map(([rule, mark, of, least, most, behind]) => [mark, detectTailed(rule, of, least, most, behind)] as const),
   ['eyJ', detectJwt],
 ]

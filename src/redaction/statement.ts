@@ -21,7 +21,9 @@ export const STATED_BEFORE: readonly string[] = ['the', 'my', 'your', 'our'].fla
 )
 
 /** `hunter2x is the password`. */
-export function detectStatedBefore({ text, floor }: Source, start: number): Detection {
+export function detectStatedBefore(source: Source, start: number): Detection {
+  const { text, floor } = source
+  source.looks += 1
   const found = /(?:^|[\s"'`(:])([^\s"'`()<>]{6,200})["'`]?$/.exec(text.slice(Math.max(floor, start - 210), start))
   const secret = found?.[1]
   if (secret === undefined || !looksMixed(secret)) return undefined
@@ -32,7 +34,8 @@ export function detectStatedBefore({ text, floor }: Source, start: number): Dete
 /** The first password of Jenkins stands alone, two lines below the sentence. */
 export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
   const found = /^\s{1,40}([0-9a-f]{32})\b/.exec(text.slice(end, end + 80))
-  if (found?.[1] === undefined) return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
+  if (found?.[1] === undefined)
+    return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
   if (!final && text.length < end + 80 && end + found[0].length === text.length) return STARVED
   return { rule: 'password', start: end + found[0].length - 32, end: end + found[0].length }
 }
@@ -62,8 +65,11 @@ export function detectPasswordFile({ text }: Source, _start: number, end: number
 export const FOREIGN_NAMES: readonly string[] = ['mot de passe', 'ña', 'ь', '码', 'ド']
 
 export function detectForeignName({ text, lineEnd }: Source, start: number, end: number): Detection {
-  if (!/(?:mot de passe|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end))) return undefined
-  const found = /^["']?[ \t]{0,3}[:=：][ \t]{0,3}["']?([^\s"',;<>&]{4,200})/.exec(text.slice(end, Math.min(lineEnd(start), end + 210)))
+  if (!/(?:mot de passe|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end)))
+    return undefined
+  const found = /^["']?[ \t]{0,3}[:=：][ \t]{0,3}["']?([^\s"',;<>&]{4,200})/.exec(
+    text.slice(end, Math.min(lineEnd(start), end + 210)),
+  )
   if (found?.[1] === undefined || !looksMixed(found[1])) return undefined
   return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }

@@ -1,10 +1,20 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
-import { detectAuthentication, detectCode, detectForeignName, detectJsonWebKey, detectPasswordFile, FOREIGN_NAMES, detectStatedBefore, detectUnlock, STATED_BEFORE } from './statement.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
 import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
+import {
+  detectAuthentication,
+  detectCode,
+  detectForeignName,
+  detectJsonWebKey,
+  detectPasswordFile,
+  detectStatedBefore,
+  detectUnlock,
+  FOREIGN_NAMES,
+  STATED_BEFORE,
+} from './statement.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
@@ -13,8 +23,10 @@ const NAME_WORDS =
   )
 
 /** `Bearer x`, `Basic x` where no header's name stands before it. */
-function detectScheme({ text, lineEnd }: Source, start: number, end: number): Detection {
+function detectScheme(source: Source, start: number, end: number): Detection {
+  const { text, lineEnd } = source
   if (!startsToken(text, start) || !/[ \t:=+]/.test(text[end] ?? '')) return undefined
+  source.looks += 1
   const credentials = /^[ \t:=+]{1,4}["']?([A-Za-z0-9+/_.~=-]{12,})/.exec(
     text.slice(end, Math.min(lineEnd(end), end + 8_192)),
   )

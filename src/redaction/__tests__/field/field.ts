@@ -74,7 +74,9 @@ const FILLERS: Record<string, (random: Random) => string> = {
 }
 
 const read = (name: string): string[] =>
-  readFileSync(new URL(name, import.meta.url), 'utf8').split('\n').filter(Boolean)
+  readFileSync(new URL(name, import.meta.url), 'utf8')
+    .split('\n')
+    .filter(Boolean)
 
 function filled(random: Random, template: string): { text: string; secret: string } {
   let secret = ''
