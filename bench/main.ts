@@ -7,6 +7,7 @@ import { ensurePackages, startDocker } from '../scripts/engine.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
+import { benchPeers } from './redaction-peers.js'
 import { benchRun } from './run.js'
 
 const parts = process.argv.slice(2)
@@ -14,6 +15,7 @@ const wanted = (part: string): boolean => parts.length === 0 || parts.includes(p
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 if (wanted('redaction')) await benchRedaction()
+if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()

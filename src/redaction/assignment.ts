@@ -77,7 +77,7 @@ function read(source: Source, named: Name): Detection {
   if (called?.[1] !== undefined) {
     const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
     const start = to + called[0].length - called[1].length
-    return isGiven && looksMixed(called[1]) && !text.startsWith('[REDACTED', start)
+    return isGiven && looksMixed(called[1]) && !/\.\w{1,6}:\d+$/.test(called[1]) && !text.startsWith('[REDACTED', start)
       ? { rule, start, end: start + called[1].length }
       : undefined
   }

@@ -88,7 +88,7 @@ export interface Source {
   /** How often something was looked at closely. */
   looks: number
   /** Ends of runs that were looked for before, by what ends them. */
-  readonly runs: Map<unknown, Run>
+  runs: Map<unknown, Run> | undefined
 }
 
 /** Between `from` and `to` nothing ends the run; at `to` something does when `ended`. */
@@ -103,12 +103,14 @@ interface Run {
  * and must judge every index by itself: what one call read, the next need not read again.
  */
 export function runEnd(
-  { runs }: Source,
+  source: Source,
   start: number,
   limit: number,
   stopIn: (from: number, to: number) => number,
   kind: unknown,
 ): number {
+  source.runs ??= new Map()
+  const { runs } = source
   let run = runs.get(kind)
   if (run === undefined || start < run.from || start > run.to) {
     run = { from: start, to: start, ended: false }
@@ -135,7 +137,7 @@ export function createSource(
     final,
     judge,
     looks: 0,
-    runs: new Map(),
+    runs: undefined,
     lineEnd(index) {
       if (newline < index) {
         newline = text.indexOf('\n', index)

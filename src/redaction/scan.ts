@@ -34,7 +34,7 @@ export const createPosition = (): Position => ({ at: 0, floor: 0, judged: 0, cro
  * than `CROWDED` looks ahead of one in `SPARSE` characters, the rest of each such line is withheld unread.
  */
 const CROWDED = 256
-const SPARSE = 20
+const SPARSE = 24
 
 export interface Scan {
   /** Replaces from `position` on, and moves it to where it stopped. `emit` gets the stretches in ascending order. */
