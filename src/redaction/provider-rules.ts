@@ -278,8 +278,10 @@ const detectAddress =
 
 const detectTailed = (rule: string, of: RegExp, least: number, most: number, behind: RegExp): Detector => {
   const belongs = Uint8Array.from({ length: 128 }, (_, code) => (of.test(String.fromCharCode(code)) ? 1 : 0))
-  return ({ text, floor }, start) => {
+  return (source, start) => {
+    const { text, floor } = source
     let from = start
+    source.looks += 1
     while (from > floor && start - from < most && belongs[text.charCodeAt(from - 1)] === 1) from--
     if (start - from < least || !startsToken(text, from)) return undefined
     behind.lastIndex = start

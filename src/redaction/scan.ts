@@ -91,7 +91,9 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       if (end <= position.at) continue
       source ??= createSource(text, { floor: position.floor, judged: position.judged, final, judge: judged })
       const before = { crowd: position.crowd, seen: position.seen }
-      position.crowd = Math.max(0, position.crowd - Math.max(0, end - position.seen) / SPARSE)
+      const gap = Math.max(0, end - position.seen)
+      // A crowd is over when there is room between its words again.
+      if (position.crowd <= CROWDED || gap > SPARSE) position.crowd = Math.max(0, position.crowd - gap / SPARSE)
       position.seen = Math.max(position.seen, end)
       const looks = source.looks
       const found =
