@@ -10,6 +10,7 @@ import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
+import { benchPeers } from './redaction-peers.js'
 import { benchRun } from './run.js'
 import { benchServe } from './serve.js'
 import { benchStore } from './store.js'
@@ -19,6 +20,7 @@ const wanted = (part: string): boolean => parts.length === 0 || parts.includes(p
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 if (wanted('redaction')) await benchRedaction()
+if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('doors')) await benchDoors()

@@ -2,7 +2,7 @@
 import type { Found } from './boundary.js'
 import { judgeKey, type KeyKind } from './key.js'
 import { createRegistered } from './registered.js'
-import { createScan, type KeyNames, type Rule } from './scan.js'
+import { createPosition, createScan, type KeyNames, type Rule } from './scan.js'
 import { createStream, type RedactionStream } from './stream.js'
 import { createWalk, type ValueLimits } from './walk.js'
 
@@ -97,7 +97,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
       output += input.slice(done, found.start) + mark(found)
       done = found.end
     }
-    scan.run(input, { at: 0, floor: 0, judged: 0 }, { limit: input.length, final: true, emit })
+    scan.run(input, createPosition(), { limit: input.length, final: true, emit })
     return done === 0 ? input : output + input.slice(done)
   }
 
