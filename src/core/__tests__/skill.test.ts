@@ -222,7 +222,7 @@ describe('the context', () => {
 
 describe('recovery', () => {
   const unused: Definition['run'] = async () => assert.fail('nothing is executed')
-  const recover = async (tell: Definition['recover'], context: SkillContext = {}) => {
+  const recover = async (tell: NonNullable<Definition['recover']>, context: SkillContext = {}) => {
     const { tools } = skillOf(unused, { recover: tell }, ['EXIT_NONZERO'])
     return tools.get('one.go')?.recover?.({}, { providerClient: recordingClient(), runId: 'run_1/s1', ...context })
   }
@@ -260,7 +260,7 @@ describe('recovery', () => {
     ['without a client', async () => 'not_started', { providerClient: undefined }, 'PROVIDER_NOT_CONFIGURED'],
     ['after an abort', async () => 'not_started', { signal: AbortSignal.abort() }, 'TIMEOUT'],
     ['that fails unexpectedly', () => Promise.reject(new TypeError('x')), {}, 'UPSTREAM_ERROR'],
-  ] as [string, Definition['recover'], SkillContext, string][]) {
+  ] as [string, NonNullable<Definition['recover']>, SkillContext, string][]) {
     it(`a look ${name} tells nothing`, async () => {
       await assert.rejects(recover(tell, context), { name: 'Failure', code })
     })

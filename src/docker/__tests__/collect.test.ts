@@ -178,7 +178,7 @@ test('an abort ends an adopted program, with the outcome so far', async (t) => {
   await assert.rejects(collecting, (error) => {
     assert.ok(isFailure(error))
     assert.deepEqual([error.code, error.retriable], ['ABORTED', false])
-    return (error.partial?.data?.run as RunOutcome).ended_by === 'abort'
+    return (error.partial?.data?.run as RunOutcome | undefined)?.ended_by === 'abort'
   })
   assert.equal(fake.containers.size, 0)
 })
