@@ -53,7 +53,7 @@ export async function createContainer(
 }
 
 /** Two hosts, or one twice, were told to run the same call: the container's name lets one of them. */
-export function alreadyThere(run: string): Failure {
+function alreadyThere(run: string): Failure {
   return new Failure(
     'CONFLICT',
     `The call ${run} has a container already, so nothing was started for it again. Ask what became of it: POST /containers/run/collect.`,
