@@ -6,10 +6,11 @@ export { FAILURES, Failure, type FailureCode, isFailure } from './core/failure.j
 export {
   createGate,
   type Gate,
+  type GateHealth,
   type GateOptions,
-  type Session,
   type SimulateInput,
 } from './core/gate.js'
+export type { Keyed } from './core/idempotency.js'
 export { type PinnedImage, parsePinnedImage } from './core/image.js'
 export type { PageRequest } from './core/page.js'
 export type { Decision, EffectivePolicy, Override, PolicyDocument } from './core/policy.js'
@@ -19,6 +20,7 @@ export type { AuditValidation, Replay } from './core/replay.js'
 export type { Run, RunDocument, RunReason, RunStatus, Step } from './core/run.js'
 export type { RunOutcome, RunSpec } from './core/run-spec.js'
 export type { MessageDocument, MessageInput, SessionDocument, SessionInput } from './core/session.js'
+export type { Session } from './core/sessions.js'
 export {
   type Action,
   type ActionContext,
@@ -37,5 +39,14 @@ export {
   type ToolMeta,
   type Validation,
 } from './core/skill.js'
-export type { EventQuery, PositionedEvent, Store } from './core/store.js'
+export type {
+  AppendOptions,
+  EventQuery,
+  KeptAnswer,
+  OpenRun,
+  PositionedEvent,
+  SharedRuns,
+  Store,
+} from './core/store.js'
+export type { Ending, ObservedCall, ObservedRun, RunCount, Telemetry } from './core/telemetry.js'
 export { createRedactor, type Redactor } from './redaction/index.js'

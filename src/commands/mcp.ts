@@ -8,6 +8,7 @@ import { createMcpServer } from '../mcp/index.js'
 import { type Command, UsageError } from './command.js'
 import { createDockerGate } from './docker-gate.js'
 import { stopOnSignals } from './stop-signals.js'
+import { parseStoreSettings, type StoreSettings } from './store.js'
 
 /** As much as a request over HTTP may hold, and some for what follows it in the pipe. */
 const MAX_MESSAGE_BYTES = 1024 * 1024 + 64 * 1024
@@ -19,6 +20,8 @@ export const mcp: Command = {
   --policy FILE    required: the policy of the session, a JSON document { "overrides": [...] } as docs/http-api.md has it
 
 Environment of mcp:
+  DATA_DIR         keeps the log in this directory, and DATABASE_URL in that database, as for serve; without either, it ends
+                   with the process
   SIGNING_KEY      as for serve
   PUBLIC_KEYS      as for serve
   DOCKER_HOST      the engine, as for serve
@@ -32,7 +35,9 @@ Environment of mcp:
 
 async function start(policy: unknown): Promise<void> {
   const stdout = ownStdout()
-  const { gate, logger, checkEngine, close } = createDockerGate(parseKeySettings(process.env))
+  const { gate, logger, checkEngine, close } = await createDockerGate(parseKeySettings(process.env), {
+    store: storeSettings(),
+  })
   const session = await gate.createSession({ label: 'mcp' })
   await session.setPolicy(policy)
   const transport = new StdioServerTransport(process.stdin, stdout, { maxBufferSize: MAX_MESSAGE_BYTES })
@@ -51,6 +56,12 @@ async function start(policy: unknown): Promise<void> {
     stop()
   }
   await checkEngine()
+}
+
+/** Clients start one process for each session, and only one at a time writes to a directory: it must be asked for. */
+function storeSettings(): StoreSettings | undefined {
+  const { DATA_DIR, DATABASE_URL } = process.env
+  return DATA_DIR || DATABASE_URL ? parseStoreSettings(process.env) : undefined
 }
 
 /** Standard output for the protocol alone: what anything else in this process prints goes to standard error. */

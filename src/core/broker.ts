@@ -32,8 +32,14 @@ export interface Judgement {
 export interface Broker {
   readonly tools: ReadonlyMap<string, Tool>
   judge(policy: Policy, intent: Intent): Judgement
-  execute(call: Call, options?: Pick<SkillContext, 'signal' | 'runId'> & Listeners): Promise<SkillResult>
+  execute(call: Call, options?: CallOptions): Promise<SkillResult>
+  /** What came of a call that a host which is gone was executing. Starts nothing; rejects when that cannot be told now. */
+  recover(intent: Intent, options: CallOptions): Promise<SkillResult | 'not_started'>
+  /** The id of the engine behind a tool whose calls can be recovered there; undefined when there is none, or it is away. */
+  engineOf(tool: string): Promise<string | undefined>
 }
+
+type CallOptions = Pick<SkillContext, 'signal' | 'runId' | 'recorded'> & Listeners
 
 export interface BrokerOptions {
   skills: readonly Skill[]
@@ -110,31 +116,41 @@ export function createBroker({
     return { ...judged, call }
   }
 
-  async function execute(
-    call: Call,
-    { signal, onOutput, onProgress, runId }: Pick<SkillContext, 'signal' | 'runId'> & Listeners = {},
-  ): Promise<SkillResult> {
+  const contextOf = ({ meta }: Tool, constraints: unknown, options: CallOptions): SkillContext => ({
+    providerClient: providers[meta.skill] ?? providerClient,
+    gatewayClient,
+    logger,
+    redactor,
+    constraints,
+    config: { timeoutMs },
+    isSigned,
+    ...options,
+  })
+
+  async function execute(call: Call, options: CallOptions = {}): Promise<SkillResult> {
     const judged = allowed.get(call)
     if (judged === undefined)
       throw new Failure('DENIED', 'Only a call that this broker judged, and did not execute yet, can be executed.')
     allowed.delete(call)
     const { tool, constraints } = judged
-    return tool.perform(call.input, {
-      providerClient: providers[tool.meta.skill] ?? providerClient,
-      gatewayClient,
-      signal,
-      logger,
-      redactor,
-      constraints,
-      config: { timeoutMs },
-      isSigned,
-      onOutput,
-      onProgress,
-      runId,
-    })
+    return tool.perform(call.input, contextOf(tool, constraints, options))
   }
 
-  return { tools, judge, execute }
+  async function recover({ tool: name, params }: Intent, options: CallOptions): Promise<SkillResult | 'not_started'> {
+    const tool = tools.get(name)
+    if (tool?.recover === undefined) throw new Failure('UNKNOWN_TOOL', `No installed skill can recover ${name}.`)
+    return tool.recover(tool.parse(withoutAction(params, tool)), contextOf(tool, undefined, options))
+  }
+
+  async function engineOf(name: string): Promise<string | undefined> {
+    const tool = tools.get(name)
+    if (tool?.recover === undefined) return undefined
+    const client = providers[tool.meta.skill] ?? providerClient ?? gatewayClient
+    // Without an engine the call itself will say what is wrong.
+    return client?.engineId?.().catch(() => undefined)
+  }
+
+  return { tools, judge, execute, recover, engineOf }
 }
 
 /** An intent names its action in the tool; a model that repeats it in the params means the same call. */

@@ -49,7 +49,7 @@ export function requestWithTimeout(
 export function requestOptions(
   stop: Stop,
   timeoutMs: number,
-  { onOutput, onProgress, runId }: Listeners & Pick<SkillContext, 'runId'> = {},
+  { onOutput, onProgress, runId, recorded }: Listeners & Pick<SkillContext, 'runId' | 'recorded'> = {},
 ): RequestOptions {
   const options = {
     get signal() {
@@ -60,6 +60,7 @@ export function requestOptions(
   }
   if (onOutput !== undefined) Object.assign(options, { onOutput })
   if (onProgress !== undefined) Object.assign(options, { onProgress })
+  if (recorded !== undefined) Object.assign(options, { recorded })
   return runId === undefined ? options : Object.assign(options, { runId })
 }
 

@@ -10,6 +10,7 @@ export const EVENT_TYPES = [
   'policy.decided',
   'tool.started',
   'tool.finished',
+  'run.cancel_requested',
   'run.finished',
   'skill.registered',
   'log.repaired',

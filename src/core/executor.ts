@@ -1,17 +1,15 @@
-/** Executes runs: each session's in the order accepted, different sessions in parallel, every step logged before its effect. */
-import type { Broker, Call, Intent, Judgement } from './broker.js'
-import { canonical, parseData, sha256 } from './data.js'
-import type { Draft } from './event.js'
-import { Failure } from './failure.js'
-import type { Log } from './log.js'
+/** Executes runs: each session's in the order accepted, different sessions in parallel, and on from where the log shows them. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Intent } from './broker.js'
+import { createDeferred, type Deferred } from './deferred.js'
+import { Failure, isFailure } from './failure.js'
+import type { IntentSeal } from './intent-seal.js'
+import { available, type Log } from './log.js'
 import type { Logger } from './provider.js'
-import type { RunReason, RunStatus } from './run.js'
-import type { Listeners, SkillContext } from './tool.js'
-
-interface Ending {
-  status: RunStatus
-  reason?: RunReason
-}
+import { NOT_BEGUN, type RunProgress, readProgress } from './run-progress.js'
+import { CANCELLED, type createPerformer, type Outcomes } from './run-steps.js'
+import type { Store } from './store.js'
+import type { Listeners } from './tool.js'
 
 interface ActiveRun {
   sessionId: string
@@ -19,140 +17,191 @@ interface ActiveRun {
   controller: AbortController
   /** Resolves when the cancelling of a queued run is in the log. */
   cancelled?: Promise<void>
-  /** Resolves when the run's end is in the log; rejects when the log could not be written. */
-  done: Promise<void>
+  /** Resolves when the run has ended, or this process leaves it to another. */
+  ended: Promise<void>
+  /** Rejects when the log cannot be written: the run goes on when it can. */
+  troubled: Deferred<never>
 }
 
 export interface QueuedRun {
   id: string
   sessionId: string
-  intents: readonly Intent[]
-  listeners?: Listeners
+  /** Undefined for a run that is found in the store. */
+  intents?: readonly Intent[]
+  listeners?: Listeners | undefined
 }
 
 export interface Executor {
-  enqueue(run: QueuedRun): void
-  /** Undefined for a run that this process does not execute (any more). */
+  /** Resolves when what the store holds from before is queued; runs that are accepted later come after it. */
+  ready(): Promise<void>
+  /** Takes a run that the log has just been told of. */
+  accept(run: QueuedRun): void
+  /** The log may hold a run of which this process was not told: looks for it. */
+  review(): void
+  /** Resolves when the run has ended; rejects when its log cannot be written. Undefined when it is not executed here. */
   done(runId: string): Promise<void> | undefined
-  /** Ends a queued run at once and tells a running one to stop. CONFLICT when it has ended. */
+  /** Ends a queued run at once and tells a running one to stop. CONFLICT when it is not executed here. */
   cancel(runId: string): Promise<void>
-  /** Cancels everything and waits for it to end. */
-  close(): Promise<void>
+  /** Runs that wait or are executed here. */
+  count(): { queued: number; running: number }
+  /** Cancels what runs after `graceMs`, and waits for it to end. What only waits stays in a durable store. */
+  close(options: { graceMs: number }): Promise<void>
 }
 
-/** A decision as the status of its step. */
-const STEP_STATUS = { allow: 'allow', deny: 'denied', ask: 'pending' } as const
-const CANCELLED: Ending = { status: 'cancelled', reason: { code: 'ABORTED', message: 'The run was cancelled.' } }
+const OPEN_PAGE = 500
+const FIRST_RETRY_MS = 50
+const LONGEST_RETRY_MS = 5_000
+const CANCEL_LOOK_MS = 500
 
-export function createExecutor({
-  log,
-  broker,
-  logger,
-}: {
+interface ExecutorOptions {
+  store: Store
   log: Log
-  broker: Broker
-  logger?: Logger | undefined
-}): Executor {
+  seal: IntentSeal
+  perform: ReturnType<typeof createPerformer>
+  /** Runs at a time on this host, of a store that several share. */
+  concurrency: number
+  logger: Logger
+}
+
+export function createExecutor({ store, log, seal, perform, concurrency, logger }: ExecutorOptions): Executor {
   const active = new Map<string, ActiveRun>()
   const tails = new Map<string, Promise<unknown>>()
+  const listening = new Map<string, Listeners>()
+  const closing = new AbortController()
+  let started: Promise<void> | undefined
 
-  function enqueue(run: QueuedRun): void {
+  function ready(): Promise<void> {
+    started ??= (store.shared === undefined ? resume() : claim()).catch((error) => {
+      started = undefined
+      throw error
+    })
+    return started
+  }
+
+  /** Queues what the store holds and this process does not know of. */
+  async function resume(): Promise<void> {
+    let after = 0
+    for (;;) {
+      const page = await available(store.openRuns({ after, limit: OPEN_PAGE }))
+      for (const { run_id, session_id } of page) {
+        if (!active.has(run_id)) enqueue({ id: run_id, sessionId: session_id })
+      }
+      after = page.at(-1)?.position ?? after
+      if (page.length < OPEN_PAGE) return
+    }
+  }
+
+  async function claim(): Promise<void> {
+    await store.shared?.start({
+      perform: async ({ run_id, session_id }) => {
+        const entry = enqueue({ id: run_id, sessionId: session_id })
+        await entry.ended
+        if (entry.phase !== 'ended') throw new Failure('UNAVAILABLE', `Run ${run_id} is left to another host.`)
+      },
+      concurrency,
+      onLost() {
+        logger.error('This host lost its lease: its runs are stopped, and other hosts settle them.')
+        for (const { controller } of active.values()) controller.abort(LOST)
+      },
+      onError: (error) => logger.error('Runs cannot be claimed at the moment.', { error }),
+    })
+    watchCancelling()
+  }
+
+  function accept(run: QueuedRun): void {
+    if (store.shared === undefined) enqueue(run)
+    else if (run.listeners !== undefined) listening.set(run.id, run.listeners)
+  }
+
+  function enqueue(run: QueuedRun): ActiveRun {
     const { id, sessionId } = run
-    const entry: ActiveRun = { sessionId, phase: 'queued', controller: new AbortController(), done: Promise.resolve() }
+    const entry: ActiveRun = {
+      sessionId,
+      phase: 'queued',
+      controller: new AbortController(),
+      ended: Promise.resolve(),
+      troubled: createDeferred<never>(),
+    }
     const before = tails.get(sessionId) ?? Promise.resolve()
-    entry.done = before
+    const tail = before
       .then(() => execute(run, entry))
-      .finally(() => {
-        entry.phase = 'ended'
-        active.delete(id)
+      .catch((error) => {
+        logger.error(`Run ${id} is left as its log shows it.`, { error })
+        if (isFailure(error) && error.code === 'UNAVAILABLE') review()
       })
-    const tail = entry.done.catch((error) =>
-      logger?.error(`Run ${id} stopped: its log could not be written.`, { error }),
-    )
+      .finally(() => {
+        if (active.get(id) === entry) active.delete(id)
+        listening.delete(id)
+        if (tails.get(sessionId) === tail) tails.delete(sessionId)
+      })
+    entry.ended = tail
     active.set(id, entry)
     tails.set(sessionId, tail)
-    tail.then(() => tails.get(sessionId) === tail && tails.delete(sessionId))
+    return entry
   }
 
-  async function execute({ id, sessionId, intents, listeners }: QueuedRun, entry: ActiveRun): Promise<void> {
-    if (entry.phase === 'ended') return entry.cancelled
+  /** Until the log shows the run's end. While it cannot be written, the run waits and goes on from what it shows then. */
+  async function execute(run: QueuedRun, entry: ActiveRun): Promise<void> {
+    if (entry.cancelled !== undefined) return entry.cancelled
+    if (closing.signal.aborted) return
     entry.phase = 'running'
-    const { signal } = entry.controller
-    /** Events of what is over, written together with the next that must be durable before an effect. */
-    let pending: Draft[] = [{ type: 'run.started', run_id: id, data: {} }]
-    let ending: Ending = { status: 'completed' }
-    for (const [index, intent] of intents.entries()) {
-      const step = { step_id: `s${index + 1}`, tool: intent.tool }
-      if (ending.status !== 'completed' || signal.aborted) {
-        if (ending.status === 'completed') ending = CANCELLED
-        pending.push(
-          decided(id, step, {
-            eval: { status: 'skipped', details: { reason: 'The run had ended before this intent.' } },
-          }),
-        )
-        continue
-      }
-      const { decision, call } = await judge(sessionId, id, step, intent, pending)
-      pending = []
-      if (call === undefined) {
-        const status = decision.decision === 'deny' ? 'denied' : 'failed'
-        ending = { status, reason: { code: decision.code as RunReason['code'], message: decision.reason } }
-        continue
-      }
-      const { draft, failed } = await perform(id, step, call, { signal, ...listeners, runId: `${id}/${step.step_id}` })
-      pending.push(draft)
-      if (failed !== undefined) {
-        const status = failed.code === 'INTERNAL' ? 'unknown' : 'failed'
-        ending = signal.aborted ? CANCELLED : { status, reason: failed }
-      }
-    }
-    pending.push({ type: 'run.finished', run_id: id, data: { ...ending } })
-    await log.write(sessionId, () => ({ drafts: pending, result: undefined }))
-  }
-
-  /** Judges under the policy that the decision will stand behind in the chain; an allowed call is logged as started. */
-  function judge(
-    sessionId: string,
-    runId: string,
-    step: { step_id: string; tool: string },
-    intent: Intent,
-    before: Draft[],
-  ): Promise<Judgement> {
-    return log.write(sessionId, ({ policy }) => {
-      const judgement = broker.judge(policy, intent)
-      const { decision, params, params_hash, call } = judgement
-      const status = STEP_STATUS[decision.decision]
-      const drafts = [...before, decided(runId, step, { eval: { status, details: decision }, params, params_hash })]
-      if (call !== undefined) drafts.push({ type: 'tool.started', run_id: runId, data: { ...step, params_hash } })
-      return { drafts, result: judgement }
-    })
-  }
-
-  async function perform(
-    runId: string,
-    step: { step_id: string; tool: string },
-    call: Call,
-    options: Pick<SkillContext, 'signal' | 'runId'> & Listeners,
-  ): Promise<{ draft: Draft; failed?: RunReason }> {
-    const started = performance.now()
-    const finished = (data: Record<string, unknown>): Draft => ({
-      type: 'tool.finished',
-      run_id: runId,
-      data: { ...step, ...data, duration_ms: Math.round(performance.now() - started) },
-    })
+    const outcomes: Outcomes = new Map()
     try {
-      const result = await broker.execute(call, options)
-      const recorded = parseData(result)
-      const seen = { result: recorded, result_hash: sha256(canonical(recorded)) }
-      const { metadata } = result
-      if (metadata.success) return { draft: finished({ status: 'ok', ...seen }) }
-      const { code, message } = metadata.error
-      return { draft: finished({ status: 'error', ...seen }), failed: { code, message } }
-    } catch (error) {
-      logger?.error(`${step.tool} of run ${runId} ended without a result that can be recorded.`, { error })
-      const failed: RunReason = { code: 'INTERNAL', message: 'The tool ended without a result that can be recorded.' }
-      return { draft: finished({ status: 'unknown' }), failed }
+      let { intents } = run
+      let progress: RunProgress | undefined = intents === undefined ? undefined : NOT_BEGUN
+      for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+        try {
+          progress ??= readProgress(await available(store.query({ run_id: run.id, limit: 1_000 })))
+          if (progress.state !== 'ended') {
+            intents ??= await readIntents(run)
+            const { signal } = entry.controller
+            const listeners = run.listeners ?? listening.get(run.id)
+            if (intents !== undefined) await perform({ ...run, intents, listeners, signal }, progress, outcomes)
+          }
+          entry.phase = 'ended'
+          return
+        } catch (error) {
+          entry.troubled.reject(error)
+          const isOver = entry.controller.signal.reason === LOST || closing.signal.aborted
+          if (isOver || !isFailure(error) || error.code !== 'UNAVAILABLE') throw error
+          logger.error(`Run ${run.id} waits: its log could not be written.`, { error: error.cause ?? error })
+          await delay(wait, undefined, { signal: closing.signal })
+          progress = undefined
+        }
+      }
+    } finally {
+      // What the log does not have stays on the engine, for who settles the run.
+      for (const outcome of outcomes.values()) {
+        if (typeof outcome === 'object') outcome.recorded.reject(new Error('The log does not have it.'))
+      }
     }
+  }
+
+  /** The intents of a run that was accepted before; when they cannot be read any more, the run ends with that. */
+  async function readIntents({ id, sessionId }: QueuedRun): Promise<readonly Intent[] | undefined> {
+    const open = await available(store.openRun(id))
+    const intents = open && seal.open(id, open.payload)
+    if (intents !== undefined) return intents
+    const message = 'Its intents were kept under another signing key, so it cannot be executed. Send the message again.'
+    const reason = { code: 'INTERRUPTED', message }
+    await log.write(sessionId, () => ({
+      drafts: [{ type: 'run.finished', run_id: id, data: { status: 'failed', reason } }],
+      result: undefined,
+    }))
+    return undefined
+  }
+
+  function review(): void {
+    if (store.shared !== undefined) return
+    const look = async (): Promise<void> => {
+      for (let wait = FIRST_RETRY_MS; !closing.signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+        await delay(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+        try {
+          return await resume()
+        } catch {}
+      }
+    }
+    void look()
   }
 
   async function cancel(runId: string): Promise<void> {
@@ -172,20 +221,52 @@ export function createExecutor({
     active.delete(runId)
   }
 
+  /** Other hosts ask through the log for the cancelling of what is executed here. */
+  async function watchCancelling(): Promise<void> {
+    let after: number | undefined
+    while (!closing.signal.aborted) {
+      await delay(CANCEL_LOOK_MS, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+      try {
+        const types = ['run.cancel_requested' as const]
+        const query = after === undefined ? { order: 'desc' as const, limit: 1 } : { after, limit: 100 }
+        const found = await store.query({ types, ...query })
+        for (const { run_id } of after === undefined ? [] : found) active.get(run_id ?? '')?.controller.abort()
+        after = found.at(-1)?.position ?? after ?? 0
+      } catch {
+        // The next look finds it.
+      }
+    }
+  }
+
+  async function close({ graceMs }: { graceMs: number }): Promise<void> {
+    const runs = [...active.entries()]
+    if (store.durable !== true) await Promise.allSettled([...active.keys()].map(cancel))
+    const ending = Promise.allSettled(runs.filter(([, { phase }]) => phase === 'running').map(([, { ended }]) => ended))
+    const stopping = store.shared?.stop()
+    await Promise.race([ending, delay(graceMs, undefined, { ref: true })])
+    closing.abort()
+    for (const { controller } of active.values()) controller.abort()
+    await Promise.allSettled([...runs.map(([, { ended }]) => ended), stopping])
+  }
+
   return {
-    enqueue,
+    ready,
+    accept,
+    review,
     cancel,
-    done: (runId) => active.get(runId)?.done,
-    async close() {
-      const running = [...active.values()]
-      await Promise.allSettled([...active.keys()].map(cancel))
-      await Promise.allSettled(running.map(({ done }) => done))
+    done(runId) {
+      const run = active.get(runId)
+      return run && Promise.race([run.ended, run.troubled.promise])
     },
+    count() {
+      const phases = [...active.values()].map(({ phase }) => phase)
+      return {
+        queued: phases.filter((phase) => phase === 'queued').length,
+        running: phases.filter((phase) => phase === 'running').length,
+      }
+    },
+    close,
   }
 }
 
-const decided = (run_id: string, step: { step_id: string; tool: string }, data: Record<string, unknown>): Draft => ({
-  type: 'policy.decided',
-  run_id,
-  data: { ...step, ...data },
-})
+const LOST = new Failure('UNAVAILABLE', 'This host lost its lease.')

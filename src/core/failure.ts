@@ -22,6 +22,7 @@ export const FAILURES = {
   NOT_FOUND: { status: 404, retriable: false },
   CONFLICT: { status: 409, retriable: false },
   ABORTED: { status: 499, retriable: false },
+  INTERRUPTED: { status: 503, retriable: false },
 
   UNAUTHORIZED: { status: 401, retriable: false },
   FORBIDDEN_HOST: { status: 403, retriable: false },

@@ -3,41 +3,30 @@ import { randomUUID } from 'node:crypto'
 import { createRedactor } from '../redaction/index.js'
 import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
 import { createBroker } from './broker.js'
-import { createChanges } from './changes.js'
-import { canonical, parseObject, sha256 } from './data.js'
-import { REGISTRY, readEvent } from './event.js'
+import { parseObject } from './data.js'
+import { race } from './deadline.js'
+import { REGISTRY } from './event.js'
 import { createExecutor } from './executor.js'
 import { Failure } from './failure.js'
+import { createOnce, type Keyed } from './idempotency.js'
 import { parseInput, withoutNulls } from './input.js'
-import { available, createLog, existing, type SessionState } from './log.js'
-import { type PageRequest, readPage } from './page.js'
-import {
-  assertLoggable,
-  couldAllow,
-  type Decision,
-  type EffectivePolicy,
-  effective,
-  type Policy,
-  parsePolicy,
-} from './policy.js'
+import { createIntentSeal } from './intent-seal.js'
+import { available, createLog } from './log.js'
+import type { PageRequest } from './page.js'
+import { type Decision, type Policy, parsePolicy } from './policy.js'
 import { containLogger, type Logger, type ProviderClient } from './provider.js'
+import { createRecovery } from './recovery.js'
 import { createRegistry, type RegisteredSkill, type SkillRegistration } from './registry.js'
 import { type AuditValidation, validateAll, validateChain } from './replay.js'
 import { createRuns, type Run } from './run.js'
-import {
-  IntentInput,
-  type MessageDocument,
-  type MessageInput,
-  parseMessage,
-  parseSessionInput,
-  type SessionDocument,
-  type SessionInput,
-  toMessage,
-} from './session.js'
+import { createPerformer } from './run-steps.js'
+import { IntentInput, type SessionDocument, type SessionInput } from './session.js'
+import { createSessions, type Session } from './sessions.js'
 import { parsePublicKeys } from './signature.js'
 import type { Skill } from './skill.js'
 import type { Store } from './store.js'
-import type { Listeners, ToolMeta } from './tool.js'
+import { observeBroker, observeRuns, type Telemetry } from './telemetry.js'
+import type { ToolMeta } from './tool.js'
 
 export interface GateOptions {
   /** The skill modules that bring tools; nothing is found by scanning. */
@@ -55,7 +44,15 @@ export interface GateOptions {
   publicKeys?: Readonly<Record<string, string>>
   /** Milliseconds for one tool call of a skill without a timing of its own; at most the skill's maximum. */
   timeoutMs?: number
+  /** 32 bytes or more, kept secret: encrypts what runs that wait will do, so that the next process can go on with them. */
+  signingKey?: string | Uint8Array
+  /** Runs at a time on this host, of a store that several hosts share. Default 16. */
+  concurrency?: number
+  /** Milliseconds for which an engine that cannot be reached is waited for, to tell what a killed host left. Default 30 000. */
+  recoveryMs?: number
   logger?: Logger
+  /** Observes runs and tool calls; `skillgate/telemetry` makes one of OpenTelemetry. */
+  telemetry?: Telemetry
   /** For tests: the clock and the ids. */
   now?: () => Date
   newId?: (kind: string) => string
@@ -70,28 +67,32 @@ export interface SimulateInput {
   params?: Record<string, unknown>
 }
 
-/** One session: a policy, messages, runs. */
-export interface Session {
-  readonly id: string
-  read(): Promise<SessionDocument>
-  policy(): Promise<EffectivePolicy>
-  /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
-  setPolicy(document: unknown): Promise<EffectivePolicy>
-  /** The tools of which the policy could allow some call: what a model is offered. */
-  tools(): Promise<ToolMeta[]>
-  /** Calls the listener after this gate replaced the policy, until the returned function is called. Who shares the store with other processes reads `policy()` too. */
-  onPolicy(listener: () => void): () => void
-  /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
-  post(message: MessageInput, options?: Listeners): Promise<Run>
-  messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
+export interface GateHealth {
+  store: 'ok' | 'unavailable'
+  /** The engine behind `providerClient`; `unknown` when that client cannot tell. */
+  engine: 'ok' | 'unavailable' | 'unknown'
+  /** `shared`: several hosts divide the runs of one store. */
+  role: 'single' | 'shared'
+  /** Runs that wait for their turn; on a shared store, those of all hosts. */
+  backlog: number
+  /** Runs that this host executes. */
+  running: number
+  /** Of a shared store. */
+  host_id?: string
+  hosts?: number
 }
 
 /** Made by {@link createGate}. Every method rejects with a Failure. */
 export interface Gate extends AsyncDisposable {
   tools(): ToolMeta[]
-  registerSkill(registration: SkillRegistration): Promise<{ skill: RegisteredSkill; created: boolean }>
+  /** Resolves when runs from before are being executed or settled. Called by itself; rejects when the log cannot be read. */
+  ready(): Promise<void>
+  registerSkill(
+    registration: SkillRegistration,
+    options?: Keyed,
+  ): Promise<{ skill: RegisteredSkill; created: boolean; replayed?: true }>
   registeredSkills(page?: PageRequest): Promise<{ skills: RegisteredSkill[]; next_cursor: string | null }>
-  createSession(input?: SessionInput): Promise<Session>
+  createSession(input?: SessionInput, options?: Keyed): Promise<Session>
   session(id: string): Promise<Session>
   /** Newest first. */
   sessions(page?: PageRequest): Promise<{ sessions: SessionDocument[]; next_cursor: string | null }>
@@ -102,10 +103,18 @@ export interface Gate extends AsyncDisposable {
   audit(query?: AuditQuery): Promise<AuditPage>
   /** Recomputes one chain, or all of them. */
   validate(query?: { session_id?: string }): Promise<AuditValidation>
-  /** Cancels what runs, waits for it to end, and closes the store. Clients belong to the host and stay open. */
-  close(): Promise<void>
+  /** Whether the log answers, and what waits and runs. */
+  health(): Promise<GateHealth>
+  /** Whether the outcome of a call, by the id that a provider was given, may still be asked of the provider. */
+  isOpen(callId: string): Promise<boolean>
+  /**
+   * Cancels what still runs after `graceMs` (default 0), waits for it to end, and closes the store. Runs that only wait
+   * stay in a durable store for the next process. Clients belong to the host and stay open.
+   */
+  close(options?: { graceMs?: number }): Promise<void>
 }
 
+const HEALTH_MS = 2_000
 /** Shorter ones stand in harmless text too often. */
 const MIN_SECRET = 8
 
@@ -139,7 +148,11 @@ export function createGate({
   secrets = [],
   publicKeys: keys = {},
   timeoutMs,
+  signingKey,
+  concurrency = 16,
+  recoveryMs = 30_000,
   logger: hostLogger,
+  telemetry,
   now = () => new Date(),
   newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
 }: GateOptions): Gate {
@@ -161,95 +174,21 @@ export function createGate({
   const broker = createBroker({ skills, ...clients, redactor, logger, timeoutMs, isSigned })
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
-  const executor = createExecutor({ log, broker, logger })
-  const registry = createRegistry({ store, log, redactor, publicKeys, now })
-  const runs = createRuns({ store, executor })
-  /** Messages on their way into the log; a close waits for them, so that it also ends their runs. */
-  const posting = new Set<Promise<unknown>>()
-  const policies = createChanges()
+  const seal = createIntentSeal(signingKey)
+  const observed = observeBroker(broker, { telemetry, redactor })
+  const recover = createRecovery({ broker, logger, patienceMs: recoveryMs, isShared: store.shared !== undefined, now })
+  const perform = observeRuns(createPerformer({ log, broker: observed, logger, recover }), { telemetry, redactor })
+  const executor = createExecutor({ store, log, seal, perform, concurrency, logger })
+  const unwatch = telemetry?.watch(executor.count)
+  const once = createOnce({ store, now })
+  const registry = createRegistry({ store, log, redactor, publicKeys, now, once })
+  const runs = createRuns({ store, log, executor })
+  const sessions = createSessions({ store, log, executor, runs, once, seal, redactor, tools, assertOpen, now, newId })
   let closed: Promise<void> | undefined
 
-  const assertOpen = (): void => {
+  function assertOpen(): void {
     if (closed !== undefined) throw new Failure('UNAVAILABLE', 'This gate is closed.', { retriable: false })
   }
-
-  async function stateOf(sessionId: string): Promise<SessionState> {
-    const state = await log.state(sessionId)
-    existing(state, sessionId)
-    return state
-  }
-
-  async function createSession(input: SessionInput = {}): Promise<Session> {
-    assertOpen()
-    const { label, metadata } = parseSessionInput(input)
-    const id = newId('ses')
-    const session: SessionDocument = { id, created_at: now().toISOString(), label, status: 'active', metadata }
-    await log.write(id, () => ({ drafts: [{ type: 'session.created', data: { session } }], result: undefined }))
-    return sessionObject(id)
-  }
-
-  const sessionObject = (id: string): Session => ({
-    id,
-    read: async () => existing(await log.state(id), id),
-    policy: async () => effective((await stateOf(id)).policy),
-
-    async setPolicy(document) {
-      assertOpen()
-      const replaced = await log.write(id, (state) => {
-        existing(state, id)
-        const policy = parsePolicy(document, state.policy.version + 1, tools)
-        assertLoggable(policy, redactor)
-        return {
-          drafts: [{ type: 'policy.replaced', data: { version: policy.version, policy: policy.document } }],
-          result: effective(policy),
-        }
-      })
-      policies.tell(id)
-      return replaced
-    },
-
-    async tools() {
-      const { policy } = await stateOf(id)
-      return [...tools.values()].filter((tool) => couldAllow(policy, tool)).map(({ meta }) => meta)
-    },
-    onPolicy: (listener) => policies.listen(id, listener),
-
-    async post(message, { onOutput, onProgress } = {}) {
-      assertOpen()
-      const { intents, ...rest } = parseMessage(message)
-      const runId = newId('run')
-      const message_id = newId('msg')
-      const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
-      const posted = log
-        .write(id, (state) => {
-          existing(state, id)
-          return {
-            drafts: [
-              { type: 'message.appended', run_id: runId, data: { message_id, ...rest, intents: asked } },
-              { type: 'run.queued', run_id: runId, data: { intents: intents.length } },
-            ],
-            result: undefined,
-          }
-        })
-        .then(() => executor.enqueue({ id: runId, sessionId: id, intents, listeners: { onOutput, onProgress } }))
-        .finally(() => posting.delete(posted))
-      posting.add(posted)
-      await posted
-      return runs.object(runId, id)
-    },
-
-    async messages(page = {}) {
-      await stateOf(id)
-      const { items, next_cursor } = await readPage(
-        store,
-        { session_id: id, types: ['message.appended'] },
-        page,
-        200,
-        toMessage,
-      )
-      return { messages: items, next_cursor }
-    },
-  })
 
   async function simulate(input: SimulateInput): Promise<Decision> {
     const { session_id, policy: document, ...intent } = withoutNulls(parseObject(input, 'simulation'))
@@ -257,65 +196,85 @@ export function createGate({
       throw new Failure('INVALID_INPUT', 'Send session_id or policy, not both.', { details: { field: 'policy' } })
     }
     const policy: Policy =
-      session_id === undefined ? parsePolicy(document ?? {}, 0, tools) : (await stateOf(String(session_id))).policy
+      session_id === undefined
+        ? parsePolicy(document ?? {}, 0, tools)
+        : (await sessions.stateOf(String(session_id))).policy
     const { tool, params } = parseInput(IntentInput, intent, 'simulation') as { tool: string; params: never }
     return redactor.value(broker.judge(policy, { tool, params }).decision) as Decision
   }
 
   async function audit(query: AuditQuery = {}): Promise<AuditPage> {
-    if (query.session_id !== undefined && query.session_id !== REGISTRY) await stateOf(query.session_id)
+    if (query.session_id !== undefined && query.session_id !== REGISTRY) await sessions.stateOf(query.session_id)
     return readAudit(store, query)
   }
 
   async function validate({ session_id }: { session_id?: string } = {}): Promise<AuditValidation> {
     if (session_id === undefined) return available(validateAll(store))
     // The head, not the folded session: a chain whose first event was removed must still be found invalid.
-    if ((await available(store.head(session_id))) === undefined && session_id !== REGISTRY) await stateOf(session_id)
+    if ((await available(store.head(session_id))) === undefined && session_id !== REGISTRY)
+      await sessions.stateOf(session_id)
     return available(validateChain(store, session_id))
   }
 
-  async function shutDown(): Promise<void> {
+  async function health(): Promise<GateHealth> {
+    const { queued, running } = executor.count()
+    const role = store.shared === undefined ? 'single' : 'shared'
+    const state = async () => {
+      await store.head(REGISTRY)
+      return { store: 'ok' as const, ...(await store.shared?.state()) }
+    }
+    const [known, engine] = await Promise.all([
+      withinHealthTime(state()).catch(() => ({ store: 'unavailable' as const })),
+      engineState(providerClient ?? gatewayClient),
+    ])
+    return { engine, role, backlog: queued, running, ...known }
+  }
+
+  async function shutDown(graceMs: number): Promise<void> {
     // First what is on its way into the log, because it may queue a run.
-    await Promise.allSettled(posting)
-    await executor.close()
+    await sessions.idle()
+    await executor.close({ graceMs })
+    unwatch?.()
     await log.idle()
     await store.close?.()
   }
 
-  function close(): Promise<void> {
-    closed ??= shutDown()
+  function close({ graceMs = 0 }: { graceMs?: number } = {}): Promise<void> {
+    closed ??= shutDown(graceMs)
     return closed
   }
 
+  executor.ready().catch((error) => logger.error('Runs from before cannot be read yet.', { error }))
+
   return {
     tools: () => [...tools.values()].map(({ meta }) => meta),
-    registerSkill: async (registration) => {
+    ready: executor.ready,
+    registerSkill: async (registration, options = {}) => {
       assertOpen()
-      return registry.register(registration)
+      return registry.register(registration, options)
     },
     registeredSkills: (page = {}) => registry.list(page),
-    createSession,
-    async session(id) {
-      await stateOf(String(id))
-      return sessionObject(String(id))
-    },
-    async sessions(page = {}) {
-      const { items, next_cursor } = await readPage(
-        store,
-        { types: ['session.created'], order: 'desc' },
-        page,
-        50,
-        (event) => {
-          return readEvent(event).data.session as unknown as SessionDocument
-        },
-      )
-      return { sessions: items, next_cursor }
-    },
+    createSession: sessions.create,
+    session: sessions.find,
+    sessions: sessions.list,
     run: runs.find,
     simulate,
     audit,
     validate,
+    health,
+    isOpen: async (callId) => (await store.openRun(callId.replace(/\/.*$/, ''))) !== undefined,
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   }
 }
+
+async function engineState(client: ProviderClient | undefined): Promise<GateHealth['engine']> {
+  if (client?.engineId === undefined) return 'unknown'
+  return withinHealthTime(client.engineId()).then(
+    () => 'ok',
+    () => 'unavailable',
+  )
+}
+
+/** Who asks for health wants an answer, also when there is none. */
+const withinHealthTime = <T>(work: Promise<T>): Promise<T> => race(() => work, { timeoutMs: HEALTH_MS })

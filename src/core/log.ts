@@ -6,7 +6,7 @@ import { Failure, isFailure } from './failure.js'
 import { EMPTY_POLICY, type Policy, type PolicyDocument, parsePolicy } from './policy.js'
 import type { Logger } from './provider.js'
 import type { SessionDocument } from './session.js'
-import type { Store } from './store.js'
+import type { AppendOptions, Store } from './store.js'
 import type { Tool } from './tool.js'
 
 /** A session folded from its log, as far as writing needs it. */
@@ -17,9 +17,19 @@ export interface SessionState {
   policy: Policy
 }
 
+/** What is to be appended, beside it what the store keeps with it, and what the writer is answered then. */
+interface Written<T> {
+  drafts: readonly Draft[]
+  result: T
+  options?: AppendOptions
+}
+
 export interface Log {
-  /** Appends what `decide` answers for the current state. When another writer came between, it decides again. */
-  write<T>(sessionId: string, decide: (state: SessionState) => { drafts: Draft[]; result: T }): Promise<T>
+  /**
+   * Appends what `decide` answers for the current state. When another writer came between, it decides again. Rejects with
+   * UNAVAILABLE when the log cannot be written; its `details.applied` says whether nothing was (`no`) or that is `unknown`.
+   */
+  write<T>(sessionId: string, decide: (state: SessionState) => Written<T>): Promise<T>
   state(sessionId: string): Promise<SessionState>
   /** Resolves when every write under way has ended. */
   idle(): Promise<void>
@@ -92,25 +102,22 @@ export function createLog({
     if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest)
   }
 
-  async function attempt<T>(
-    sessionId: string,
-    decide: (state: SessionState) => { drafts: Draft[]; result: T },
-  ): Promise<T> {
+  async function attempt<T>(sessionId: string, decide: (state: SessionState) => Written<T>): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       const state = await load(sessionId)
-      const { drafts, result } = decide(state)
+      const { drafts, result, options } = decide(state)
       // Redacted first and cut then: a cut through a secret would leave a part that no rule recognises.
       const clean = drafts.map((draft) => ({ ...draft, data: capped(redactor.value(draft.data) as DataObject) }))
       const events = seal(sessionId, state.head, clean, { now, newId })
       const last = events.at(-1)
       if (last === undefined) return result
       try {
-        await store.append(events)
+        await store.append(events, options)
       } catch (error) {
         // Whatever happened, what is known about this chain is no longer certain.
         cache.delete(sessionId)
         if (isFailure(error) && error.code === 'CONFLICT' && attempts < MAX_ATTEMPTS) continue
-        throw unavailable(error)
+        throw unwritten(error)
       }
       for (const event of events) fold(state, event)
       state.head = { seq: last.seq, hash: last.hash }
@@ -119,10 +126,7 @@ export function createLog({
     }
   }
 
-  async function write<T>(
-    sessionId: string,
-    decide: (state: SessionState) => { drafts: Draft[]; result: T },
-  ): Promise<T> {
+  async function write<T>(sessionId: string, decide: (state: SessionState) => Written<T>): Promise<T> {
     const before = writers.get(sessionId) ?? Promise.resolve()
     const mine = before.then(() => attempt(sessionId, decide))
     const settled = mine.catch(() => {})
@@ -164,8 +168,19 @@ const unavailable = (error: unknown): Failure =>
   isFailure(error)
     ? error
     : new Failure('UNAVAILABLE', 'The log cannot be reached, so nothing more is executed. Try again later.', {
+        details: { applied: 'no' },
         cause: error,
       })
+
+/** A write that went wrong: only a store that knows that nothing came of it says so. */
+const unwritten = (error: unknown): Failure =>
+  isFailure(error)
+    ? error
+    : new Failure(
+        'UNAVAILABLE',
+        'The log could not be written, and whether it took this in is not known. A retry with the same Idempotency-Key is safe.',
+        { details: { applied: 'unknown' }, cause: error },
+      )
 
 const MAX_LOGGED_STRING = 256 * 1024
 

@@ -19,6 +19,11 @@ export interface RequestOptions {
   /** Names the call in the host's log: the run's id and the step, `run_…/s1`. */
   runId?: string
   /**
+   * Resolves when the answer is durable in the host's log, and rejects when it could not be written. Until then a provider
+   * keeps what could tell it again (docker-run: the container); after a rejection it leaves that for recovery.
+   */
+  recorded?: Promise<void>
+  /**
    * Called with each piece of a program's output as it arrives (docker-run only); `stream` says which of the two. A
    * provider hands on the raw text; what reaches the host's own listener is cleaned and redacted, but not to be trusted.
    */
@@ -54,6 +59,8 @@ export interface RequestOptions {
  */
 export interface ProviderClient {
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<unknown>
+  /** Tells the engine behind it from others, wherever it is asked from; rejects when it cannot be asked. */
+  engineId?(): Promise<string>
 }
 
 /** The host's own log. Skillgate writes causes and failures of its own here, never to a caller. */

@@ -4,13 +4,14 @@ import type { Redactor } from '../redaction/index.js'
 import { canonical, type Data, sha256 } from './data.js'
 import { REGISTRY } from './event.js'
 import { Failure } from './failure.js'
+import type { Keyed, Once } from './idempotency.js'
 import { parsePinnedImage } from './image.js'
 import { parseInput } from './input.js'
 import { available, type Log } from './log.js'
 import { type PageRequest, readPage } from './page.js'
 import { createRegistrationIndex, type Registration, readRegistration } from './registration-index.js'
 import { assertSignedBy, decodeSignature, isSignedBy, type PublicKeys } from './signature.js'
-import type { Store } from './store.js'
+import type { KeptAnswer, Store } from './store.js'
 
 const word = (what: string, max: number) =>
   z
@@ -48,7 +49,10 @@ const MAX_VERDICTS = 10_000
 
 export interface Registry {
   /** Registers, or answers the identical registration again; CONFLICT for other contents under the same name and version. */
-  register(registration: unknown): Promise<{ skill: RegisteredSkill; created: boolean }>
+  register(
+    registration: unknown,
+    options: Keyed,
+  ): Promise<{ skill: RegisteredSkill; created: boolean; replayed?: true }>
   list(page: PageRequest): Promise<{ skills: RegisteredSkill[]; next_cursor: string | null }>
   /** Whether this very image is that of a registered skill whose signature verifies now. */
   isSigned(reference: string): Promise<boolean>
@@ -60,12 +64,14 @@ export function createRegistry({
   redactor,
   publicKeys,
   now,
+  once,
 }: {
   store: Store
   log: Log
   redactor: Redactor
   publicKeys: PublicKeys
   now: () => Date
+  once: Once
 }): Registry {
   const index = createRegistrationIndex(store)
   /** The keys stay the same as long as the gate lives, so what was verified once is. */
@@ -89,36 +95,48 @@ export function createRegistry({
     return { name, version, image, signed: isVerified(registration), manifest, created_at }
   }
 
-  async function register(value: unknown): Promise<{ skill: RegisteredSkill; created: boolean }> {
+  async function register(value: unknown, { idempotencyKey }: Keyed) {
     const input = parseInput(SkillRegistration, value, 'skill')
-    const { name, version, manifest, signature, public_key_id } = input
+    const { name, version, signature, public_key_id } = input
     const { reference: image, digest } = parsePinnedImage(input.image)
     assertPair(input)
     assertLoggable({ name, version, image, public_key_id }, redactor)
     // Without any key nothing can be told of a signature: it is kept, and counts once its key is configured.
     const signed = signature !== undefined && public_key_id !== undefined && publicKeys.size > 0
     if (signed) assertSignedBy(publicKeys, { digest, signature, public_key_id })
-    const mine = identityOf({ ...input, image })
-    let created = false
+    const request = { scope: 'skills', request: input as unknown as Data, idempotencyKey }
+    const { answer, replayed } = await once<{ created: boolean }>(request, async (keep) => ({
+      created: await record({ ...input, image }, signed, keep({ created: true })),
+    }))
+    // The answer is what is recorded, the first time too: a manifest is redacted on its way into the log.
+    const known = await available(index.find(name, version))
+    if (known !== undefined) return { skill: shown(known), ...answer, ...(replayed && { replayed }) }
+    throw new Failure('UNAVAILABLE', 'The registration was written, but the log does not show it.')
+  }
+
+  /** True when it was written now, false when the identical one was before. */
+  async function record(contents: Contents, signed: boolean, answer: KeptAnswer | undefined): Promise<boolean> {
+    const { name, version, image, manifest, signature, public_key_id } = contents
+    const identity = identityOf(contents)
     for (;;) {
       const head = (await log.state(REGISTRY)).head?.hash
       const known = await available(index.find(name, version))
-      // The answer is what is recorded, the first time too: a manifest is redacted on its way into the log.
-      if (known?.identity === mine) return { skill: shown(known), created }
+      if (known?.identity === identity) return false
       if (known !== undefined) {
         throw new Failure(
           'CONFLICT',
           `${name} ${version} is registered with image ${known.skill.image} already. Register the new contents under another version.`,
         )
       }
-      if (created) throw new Failure('UNAVAILABLE', 'The registration was written, but the log does not show it.')
       const skill = { name, version, image, signed, manifest, created_at: now().toISOString() }
-      const data = { skill, identity: mine, ...(signature && { signature: recorded(signature), public_key_id }) }
-      created = await log.write(REGISTRY, (state) => {
+      const data = { skill, identity, ...(signature && { signature: recorded(signature), public_key_id }) }
+      const written = await log.write(REGISTRY, (state) => {
         // Somebody registered since the search: search again before writing.
         if (state.head?.hash !== head) return { drafts: [], result: false }
-        return { drafts: [{ type: 'skill.registered', data }], result: true }
+        const options = answer === undefined ? {} : { answer }
+        return { drafts: [{ type: 'skill.registered', data }], result: true, options }
       })
+      if (written) return true
     }
   }
 

@@ -1,9 +1,10 @@
 /** A run as its readers see it: folded from the run's events. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DataObject } from './data.js'
 import { type Event, readEvent, type StoredEvent } from './event.js'
 import type { Executor } from './executor.js'
 import { Failure, type FailureCode } from './failure.js'
-import { available } from './log.js'
+import { available, type Log } from './log.js'
 import type { Decision } from './policy.js'
 import { type Replay, replay } from './replay.js'
 import type { PositionedEvent, Store } from './store.js'
@@ -24,8 +25,8 @@ export type Step =
       type: 'tool_exec'
       status: 'running' | 'ok' | 'error' | 'unknown'
       tool: string
-      /** `result` is the tool's own answer; absent while it runs and when it was lost. `capped`: long texts in it were cut. */
-      details: { result?: SkillResult; duration_ms?: number; capped?: true }
+      /** `result` is the tool's own answer; absent while it runs, and when `error` says why. `capped`: long texts in it were cut. */
+      details: { result?: SkillResult; error?: RunReason; duration_ms?: number; capped?: true }
     }
 
 export interface RunDocument {
@@ -39,6 +40,9 @@ export interface RunDocument {
   ended_at?: string
   steps: Step[]
 }
+
+const FIRST_LOOK_MS = 10
+const LAST_LOOK_MS = 500
 
 const isEnded = ({ status }: Pick<RunDocument, 'status'>): boolean => status !== 'queued' && status !== 'running'
 
@@ -68,15 +72,13 @@ function apply(run: RunDocument, { type, ts, data }: Event): void {
       break
     case 'tool.finished': {
       const index = run.steps.findIndex((step) => step.type === 'tool_exec' && step.step_id === step_id)
-      const { status, result, duration_ms, capped } = data as DataObject & { status: 'ok' | 'error' | 'unknown' }
+      const { status, result, error, duration_ms, capped } = data as DataObject & { status: 'ok' | 'error' | 'unknown' }
       const details = {
         ...(result !== undefined && { result }),
-        duration_ms,
+        ...(error !== undefined && { error }),
+        ...(duration_ms !== undefined && { duration_ms }),
         ...(capped === true && { capped }),
-      } as unknown as {
-        result?: SkillResult
-        duration_ms: number
-      }
+      } as unknown as (Step & { type: 'tool_exec' })['details']
       run.steps[index] = { step_id, tool, type: 'tool_exec', status, details }
       break
     }
@@ -91,6 +93,8 @@ function apply(run: RunDocument, { type, ts, data }: Event): void {
 /** One run: the judging and executing of a message's intents. */
 export interface Run {
   readonly id: string
+  /** It was queued before, by a request with the same key. */
+  readonly replayed?: true
   readonly session_id: string
   read(): Promise<RunDocument>
   /** The run once it has ended. CONFLICT when it has not and this process does not execute it. */
@@ -102,7 +106,7 @@ export interface Run {
 }
 
 /** The runs of a gate: looked up in the log, stopped through the executor. */
-export function createRuns({ store, executor }: { store: Store; executor: Executor }) {
+export function createRuns({ store, log, executor }: { store: Store; log: Log; executor: Executor }) {
   const eventsOf = (runId: string): Promise<PositionedEvent[]> =>
     available(store.query({ run_id: runId, limit: 1_000 }))
 
@@ -114,6 +118,15 @@ export function createRuns({ store, executor }: { store: Store; executor: Execut
     })
   }
 
+  async function poll(id: string): Promise<RunDocument> {
+    for (let wait = FIRST_LOOK_MS; ; wait = Math.min(wait * 2, LAST_LOOK_MS)) {
+      await delay(wait)
+      await executor.done(id)
+      const run = await read(id)
+      if (isEnded(run)) return run
+    }
+  }
+
   const object = (id: string, session_id: string): Run => ({
     id,
     session_id,
@@ -122,6 +135,8 @@ export function createRuns({ store, executor }: { store: Store; executor: Execut
       await executor.done(id)
       const run = await read(id)
       if (isEnded(run)) return run
+      // Another host may execute it, or this one when its turn has come.
+      if (store.shared !== undefined) return poll(id)
       throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
     },
     async cancel() {
@@ -131,7 +146,10 @@ export function createRuns({ store, executor }: { store: Store; executor: Execut
           details: { status: before.status },
         })
       }
-      await executor.cancel(id)
+      if (store.shared !== undefined && executor.done(id) === undefined) {
+        const drafts = [{ type: 'run.cancel_requested' as const, run_id: id, data: {} }]
+        await log.write(session_id, () => ({ drafts, result: undefined }))
+      } else await executor.cancel(id)
       return read(id)
     },
     replay: async () => available(replay(store, id, await eventsOf(id))),

@@ -24,8 +24,16 @@ export interface ActionContext<C> {
   constraints: C | undefined
   /** Whether an image is one of a registered skill whose signature verifies now; undefined without a gate. */
   isSigned: SkillContext['isSigned']
+  /** The call in the host's log, when a gate makes it. */
+  runId: SkillContext['runId']
   /** Fires at the deadline and on the host's abort. */
   signal: AbortSignal
+}
+
+/** What an action answers: `text` for the model, `data` for the host; both are redacted and capped on their way out. */
+export interface ActionAnswer {
+  text: string
+  data: Record<string, unknown>
 }
 
 export interface ActionDefinition<I, C> {
@@ -41,8 +49,12 @@ export interface ActionDefinition<I, C> {
   suggest?(input: NoInfer<I>): Record<string, unknown>
   /** Milliseconds for the call where it is not the skill's own timeout, and for a clean ending after an abort. */
   timing?(input: I, constraints: C | undefined): { deadlineMs: number; abortGraceMs?: number }
-  /** `text` for the model, `data` for the host; both are redacted and capped on their way out. */
-  run(input: I, context: ActionContext<C>): Promise<{ text: string; data: Record<string, unknown> }>
+  run(input: I, context: ActionContext<C>): Promise<ActionAnswer>
+  /**
+   * Tells what became of a `run` under the same `runId` whose host died, and executes nothing: its answer, the Failure
+   * that it ended with, or `not_started` when that is certain. Throws when it cannot be told: retriable for now, else ever.
+   */
+  recover?(input: NoInfer<I>, context: ActionContext<C>): Promise<ActionAnswer | Failure | 'not_started'>
 }
 
 /** An action with its types erased, as `defineSkill` takes it. */
@@ -184,8 +196,13 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
   const { input: inputSchema, constraints: constraintsSchema } = declared
   const schema = (zod: z.ZodType): JsonSchema => toJsonSchema(zod)
   const definition = declared as unknown as ActionDefinition<DataObject, unknown>
+  const { recover: tell } = definition
 
-  async function perform(input: DataObject, context: SkillContext): Promise<SkillResult> {
+  async function perform(
+    input: DataObject,
+    context: SkillContext,
+    run: typeof definition.run = definition.run,
+  ): Promise<SkillResult> {
     let asked = false
     let redactor: Redactor = plainRedactor
     let logger: Logger | undefined
@@ -193,9 +210,9 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     try {
       redactor = context.redactor ?? plainRedactor
       logger = context.logger
-      const { onOutput, onProgress, runId } = context
+      const { onOutput, onProgress, runId, recorded } = context
       if (onOutput !== undefined) live = createRedactedOutput(onOutput, redactor, containLogger(logger))
-      const told = { onOutput: live?.push, onProgress, runId }
+      const told = { onOutput: live?.push, onProgress, runId, recorded }
       const chosen = getClient(context)
       if (chosen === null) throw providerNotConfigured(skill.name, skill.system)
       const constraints = context.constraints === undefined ? undefined : parseConstraints(context.constraints)
@@ -205,12 +222,13 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       const deadline = Date.now() + deadlineMs
       const { text, data } = await race(
         (stop) =>
-          definition.run(input, {
+          run(input, {
             get signal() {
               return stop.abortSignal()
             },
             constraints,
             isSigned: context.isSigned,
+            runId,
             request(method, path, body) {
               // A call that ended while its action looked elsewhere begins nothing more.
               if (stop.signal.aborted) return Promise.reject(stop.signal.reason)
@@ -227,6 +245,24 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     } finally {
       live?.end()
     }
+  }
+
+  /** As `perform`, whose result counts only when the action has told something. */
+  async function recover(
+    tell: NonNullable<typeof definition.recover>,
+    input: DataObject,
+    context: SkillContext,
+  ): Promise<SkillResult | 'not_started'> {
+    let told: Awaited<ReturnType<typeof tell>> | undefined
+    const result = await perform(input, context, async (...call) => {
+      told = await tell(...call)
+      if (isFailure(told)) throw told
+      return told === 'not_started' ? { text: told, data: {} } : told
+    })
+    if (told === 'not_started') return told
+    if (told !== undefined || result.metadata.success) return result
+    const { code, message, retriable, details } = result.metadata.error
+    throw new Failure(code, message, { retriable, details })
   }
 
   /** One of the skill's documented codes, whatever went wrong. */
@@ -272,7 +308,8 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
     parseConstraints,
     judge: (input, constraints) => definition.judge?.(input, constraints),
     suggest: (input) => definition.suggest?.(input) ?? {},
-    perform,
+    perform: (input, context) => perform(input, context),
+    ...(tell !== undefined && { recover: (input, context) => recover(tell, input, context) }),
   }
 }
 

@@ -68,6 +68,8 @@ export interface Store {
   openRun(runId: string): Promise<OpenRun | undefined>
   /** The answer kept under a key at the time `now` (RFC 3339 UTC with milliseconds); undefined when none has been, or it expired. */
   answer(key: string, now: string): Promise<Omit<KeptAnswer, 'key'> | undefined>
+  /** What is appended outlives the process, so that runs which only wait can wait for the next one. */
+  durable?: boolean
   /** Present when several hosts share the store: runs are then claimed from it, not executed where they were accepted. */
   shared?: SharedRuns
   close?(): Promise<void>

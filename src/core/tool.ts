@@ -32,6 +32,8 @@ export interface SkillContext {
   onProgress?: RequestOptions['onProgress']
   /** Names the call in the host's log; a provider may mark with it what it makes. */
   runId?: RequestOptions['runId']
+  /** Settles when the result is durable in the host's log, or could not be written. */
+  recorded?: RequestOptions['recorded']
 }
 
 /** What a host listens to while a call is executed. */
@@ -86,4 +88,10 @@ export interface Tool {
   suggest(input: DataObject): Record<string, unknown>
   /** Executes a parsed input. Never rejects. */
   perform(input: DataObject, context: SkillContext): Promise<SkillResult>
+  /**
+   * What became of a call that a host began under `context.runId` and did not live to record; `not_started` is definite.
+   * Executes nothing. Rejects with a Failure when it cannot be told: now, if `retriable`, else ever. Absent when the
+   * action knows no way to tell.
+   */
+  recover?(input: DataObject, context: SkillContext): Promise<SkillResult | 'not_started'>
 }

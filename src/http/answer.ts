@@ -11,7 +11,7 @@ export const BASE_HEADERS = {
 
 export const JSON_HEADERS = { ...BASE_HEADERS, 'content-type': 'application/json' } as const
 
-export const jsonAnswer = (status: number, body: unknown, headers: Record<string, string> = {}): Response =>
+export const jsonAnswer = (status: number, body: unknown, headers: Record<string, string> | undefined = {}): Response =>
   new Response(JSON.stringify(body), { status, headers: { ...JSON_HEADERS, ...headers } })
 
 /** An answer that was made elsewhere, with the headers of every answer where it has none of its own. */

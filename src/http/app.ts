@@ -72,12 +72,17 @@ export function createHttpApp({
   async function perform(route: Route, request: Request, pathParams: Record<string, string>): Promise<Response> {
     const params = parseInput(route.params, pathParams, 'path')
     const query = parseInput(route.query, readQuery(request.url), 'query')
-    const { status = route.statuses[0], body } = await route.handle(gate, {
+    const {
+      status = route.statuses[0],
+      body,
+      replayed,
+    } = await route.handle(gate, {
       params,
       query,
       body: route.method === 'GET' ? {} : await readBody(route, request),
+      idempotencyKey: (route.keyed && request.headers.get('idempotency-key')) || undefined,
     })
-    return jsonAnswer(status, body)
+    return jsonAnswer(status, body, replayed && { 'idempotency-replayed': 'true' })
   }
 
   function fail(request: Request, error: unknown): Response {

@@ -8,7 +8,17 @@ const Time = z.string().describe('RFC 3339 UTC with milliseconds')
 const Pairs = z.record(z.string(), z.string())
 const JsonObject = z.record(z.string(), z.unknown())
 
-export const Health = z.strictObject({ status: z.literal('ok'), version: z.string() })
+export const Health = z.strictObject({
+  status: z.enum(['ok', 'degraded']).describe('degraded: the log does not answer, so nothing is accepted; 503'),
+  version: z.string(),
+  store: z.enum(['ok', 'unavailable']),
+  engine: z.enum(['ok', 'unavailable', 'unknown']).describe('unknown: its client cannot tell'),
+  role: z.enum(['single', 'shared']).describe('shared: several hosts divide the runs of one store'),
+  backlog: z.int().describe('Runs that wait for their turn; with role shared, those of all hosts'),
+  running: z.int().describe('Runs that this host executes'),
+  host_id: z.string().optional().describe('This host, with role shared'),
+  hosts: z.int().optional().describe('Hosts that live, with role shared'),
+})
 
 export const ErrorAnswer = z.strictObject({
   error: z.strictObject({

@@ -63,7 +63,7 @@ function withReferences(json: unknown, named: ReadonlyMap<string, string>): unkn
 }
 
 function describeRoute(route: Route, refer: (schema: z.ZodType) => unknown): JsonSchema {
-  const { id, summary, open, params, query, body, statuses, answer } = route
+  const { id, summary, open, keyed, params, query, body, statuses, answer } = route
   const json = (schema: z.ZodType) => ({ 'application/json': { schema: refer(schema) } })
   const responses: Record<string, JsonSchema> = {}
   for (const status of statuses) responses[status] = { description: summary, content: json(answer) }
@@ -72,7 +72,11 @@ function describeRoute(route: Route, refer: (schema: z.ZodType) => unknown): Jso
     const description = responses[status] === undefined ? code : `${responses[status].description}, ${code}`
     responses[status] = { description, content: json(ErrorAnswer) }
   }
-  const parameters = [...describeParameters('path', params), ...describeParameters('query', query)]
+  const parameters = [
+    ...describeParameters('path', params),
+    ...describeParameters('query', query),
+    ...(keyed ? [IDEMPOTENCY_KEY] : []),
+  ]
   return {
     operationId: id,
     summary,
@@ -83,10 +87,27 @@ function describeRoute(route: Route, refer: (schema: z.ZodType) => unknown): Jso
   }
 }
 
-function failuresOf({ open, method, failures }: Route): FailureCode[] {
+const IDEMPOTENCY_KEY: JsonSchema = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'The same request with the same key within 24 hours is executed once; retries get its answer, with Idempotency-Replayed: true',
+  schema: { type: 'string', pattern: '^[!-~]{1,200}$' },
+}
+
+function failuresOf({ open, keyed, method, failures }: Route): FailureCode[] {
   const protectedRoute: FailureCode[] = open ? [] : ['UNAUTHORIZED', 'UNAVAILABLE']
   const withBody: FailureCode[] = method === 'GET' ? [] : ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
-  return ['INVALID_INPUT', 'FORBIDDEN_HOST', ...protectedRoute, ...withBody, ...failures, 'INTERNAL']
+  return [
+    'INVALID_INPUT',
+    'FORBIDDEN_HOST',
+    ...protectedRoute,
+    ...withBody,
+    ...failures,
+    ...(keyed ? (['IDEMPOTENCY_MISMATCH'] as const) : []),
+    'INTERNAL',
+  ]
 }
 
 function describeParameters(place: 'path' | 'query', schema: z.ZodType): JsonSchema[] {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { FailureCode } from '../core/failure.js'
 import type { Gate } from '../core/gate.js'
+import type { Keyed } from '../core/idempotency.js'
 
 type Method = 'GET' | 'POST' | 'PUT'
 
@@ -12,6 +13,8 @@ interface Answer<T> {
   /** The route's first status unless said otherwise. */
   status?: number
   body: T
+  /** It is the answer to an earlier request with the same Idempotency-Key. */
+  replayed?: true | undefined
 }
 
 /** A route with its types erased, as the application and the OpenAPI document read it. */
@@ -32,7 +35,12 @@ export interface Route {
   readonly answer: z.ZodType
   /** Codes beside those that every route can fail with. */
   readonly failures: readonly FailureCode[]
-  handle(gate: Gate, input: { params: unknown; query: unknown; body: unknown }): Promise<Answer<unknown>>
+  /** Takes an Idempotency-Key. */
+  readonly keyed: boolean
+  handle(
+    gate: Gate,
+    input: { params: unknown; query: unknown; body: unknown; idempotencyKey: string | undefined },
+  ): Promise<Answer<unknown>>
 }
 
 interface RouteDefinition<A extends z.ZodType, P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
@@ -47,9 +55,10 @@ interface RouteDefinition<A extends z.ZodType, P extends z.ZodType, Q extends z.
   statuses?: readonly [number, ...number[]]
   answer: A
   failures?: readonly FailureCode[]
+  keyed?: true
   handle(
     gate: Gate,
-    input: { params: Present<z.output<P>>; query: Present<z.output<Q>>; body: Present<z.output<B>> },
+    input: Keyed & { params: Present<z.output<P>>; query: Present<z.output<Q>>; body: Present<z.output<B>> },
   ): Promise<Answer<z.input<A>>>
 }
 
@@ -62,7 +71,7 @@ export function route<
   Q extends z.ZodType = typeof Nothing,
   B extends z.ZodType = typeof Nothing,
 >(method: Method, path: string, definition: RouteDefinition<A, P, Q, B>): Route {
-  const { params = Nothing, query = Nothing, open = false, statuses = [200], failures = [] } = definition
+  const { params = Nothing, query = Nothing, open = false, keyed = false, statuses = [200], failures = [] } = definition
   const { id, summary, body, answer, handle } = definition
   return {
     method,
@@ -76,6 +85,7 @@ export function route<
     statuses,
     answer,
     failures,
+    keyed,
     handle: handle as unknown as Route['handle'],
   }
 }

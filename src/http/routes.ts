@@ -56,9 +56,10 @@ export const ROUTES: readonly Route[] = [
     statuses: [201, 200],
     answer: RegisteredSkill,
     failures: ['CONFLICT', 'SIGNATURE_INVALID'],
-    async handle(gate, { body }) {
-      const { skill, created } = await gate.registerSkill(body)
-      return { status: created ? 201 : 200, body: skill }
+    keyed: true,
+    async handle(gate, { body, idempotencyKey }) {
+      const { skill, created, replayed } = await gate.registerSkill(body, { idempotencyKey })
+      return { status: created ? 201 : 200, body: skill, replayed }
     },
   }),
   route('GET', '/skills', {
@@ -81,9 +82,10 @@ export const ROUTES: readonly Route[] = [
     body: SessionInput,
     statuses: [201],
     answer: Session,
-    async handle(gate, { body }) {
-      const session = await gate.createSession(body)
-      return { body: await session.read() }
+    keyed: true,
+    async handle(gate, { body, idempotencyKey }) {
+      const session = await gate.createSession(body, { idempotencyKey })
+      return { body: await session.read(), replayed: session.replayed }
     },
   }),
   route('GET', '/sessions', {
@@ -144,10 +146,11 @@ export const ROUTES: readonly Route[] = [
     statuses: [202],
     answer: QueuedRun,
     failures: ['NOT_FOUND'],
-    async handle(gate, { params, body }) {
+    keyed: true,
+    async handle(gate, { params, body, idempotencyKey }) {
       const session = await gate.session(params.id)
-      const run = await session.post(body)
-      return { body: { run_id: run.id, status: 'queued' as const } }
+      const run = await session.post(body, { idempotencyKey })
+      return { body: { run_id: run.id, status: 'queued' as const }, replayed: run.replayed }
     },
   }),
   route('GET', '/sessions/{id}/messages', {
@@ -227,10 +230,15 @@ export const ROUTES: readonly Route[] = [
 
   route('GET', '/health', {
     id: 'readHealth',
-    summary: 'Whether the server answers',
+    summary: 'Whether the server can work: its log, its engine, its role, and what waits',
     open: true,
+    statuses: [200, 503],
     answer: Health,
-    handle: async () => ({ body: { status: 'ok' as const, version: VERSION } }),
+    async handle(gate) {
+      const health = await gate.health()
+      if (health.store === 'ok') return { body: { status: 'ok' as const, version: VERSION, ...health } }
+      return { status: 503, body: { status: 'degraded' as const, version: VERSION, ...health } }
+    },
   }),
   route('GET', '/openapi.json', {
     id: 'readOpenApi',

@@ -10,8 +10,9 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
 import { FAILURES, Failure, isFailure } from '../core/failure.js'
-import type { Gate, Session } from '../core/gate.js'
+import type { Gate } from '../core/gate.js'
 import type { Logger } from '../core/provider.js'
+import type { Session } from '../core/sessions.js'
 import { createRedactor } from '../redaction/index.js'
 import { type Calls, createCalls } from './call.js'
 import { createSessionServer } from './server.js'

@@ -2,8 +2,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { createMemoryStore } from '../../stores/memory.js'
-import { createGate, type Gate, type GateOptions, type Session } from '../gate.js'
+import { createGate, type Gate, type GateOptions } from '../gate.js'
 import type { ProviderClient } from '../provider.js'
+import type { Session } from '../sessions.js'
 import { action, defineSkill } from '../skill.js'
 import type { Store } from '../store.js'
 

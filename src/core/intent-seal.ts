@@ -1,0 +1,51 @@
+/** Intents as a store keeps them for a run that waits: encrypted, since params may hold what the log must never show. */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import type { Intent } from './broker.js'
+import { canonical, type Data } from './data.js'
+import { Failure } from './failure.js'
+
+export interface IntentSeal {
+  seal(runId: string, intents: readonly Intent[]): Uint8Array
+  /** Undefined for what was sealed under another key or for another run, or was spoiled since. */
+  open(runId: string, payload: Uint8Array): Intent[] | undefined
+}
+
+const MIN_KEY_BYTES = 32
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/** Without a key one is made that ends with the process. Throws INVALID_INPUT for a key of fewer than 32 bytes. */
+export function createIntentSeal(signingKey: string | Uint8Array = randomBytes(MIN_KEY_BYTES)): IntentSeal {
+  const given = Buffer.from(signingKey)
+  if (given.length < MIN_KEY_BYTES) {
+    throw new Failure(
+      'INVALID_INPUT',
+      `signingKey has ${given.length} bytes. Give ${MIN_KEY_BYTES} or more, random ones.`,
+      { details: { field: 'signingKey' } },
+    )
+  }
+  const key = Buffer.from(hkdfSync('sha256', given, '', 'skillgate intents 1', 32))
+
+  return {
+    seal(runId, intents) {
+      const nonce = randomBytes(NONCE_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(runId))
+      const text = cipher.update(canonical(intents as unknown as Data), 'utf8')
+      return Buffer.concat([nonce, text, cipher.final(), cipher.getAuthTag()])
+    },
+    open(runId, payload) {
+      try {
+        const bytes = Buffer.from(payload)
+        const cipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), {
+          authTagLength: TAG_BYTES,
+        })
+          .setAAD(Buffer.from(runId))
+          .setAuthTag(bytes.subarray(-TAG_BYTES))
+        const text = cipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES))
+        return JSON.parse(Buffer.concat([text, cipher.final()]).toString('utf8')) as Intent[]
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
