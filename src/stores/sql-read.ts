@@ -45,8 +45,10 @@ function select(
     ['position < ?', before],
   ]
   const given = conditions.filter(([, value]) => value !== undefined)
+  // A run's events are few: behind an expression its index is used, and not that of types.
+  const ofType = type === undefined ? [] : [`${run_id === undefined ? 'type' : "type || ''"} = '${type}'`]
   // The type stands in the text, because the index of rare types is found only for a condition that is known beforehand.
-  const where = [...given.map(([condition]) => condition), ...(type === undefined ? [] : [`type = '${type}'`])]
+  const where = [...given.map(([condition]) => condition), ...ofType]
   const from = byBlock
     ? `skillgate_chain_blocks AS blocks JOIN skillgate_events AS events
         ON events.block = blocks.block AND events.session_id = blocks.session_id`

@@ -4,6 +4,7 @@ import type { KeptAnswer, OpenRun, Store } from '../core/store.js'
 import { type AppendHooks, createAppender, LAST_POSITION } from './sql-append.js'
 import type { Database, Row } from './sql-database.js'
 import { isText, readEvents } from './sql-read.js'
+import { repair } from './sql-repair.js'
 import { assertMigrated, migrate } from './sql-schema.js'
 
 export interface SqlStoreOptions extends AppendHooks {
@@ -18,6 +19,7 @@ export async function createSqlStore(
 ): Promise<Store> {
   if (readOnly) await assertMigrated(database.query)
   else await migrate(database)
+  const repairs = readOnly ? [] : await repair(database)
   const appender = createAppender(database, hooks)
   const { query } = database
   let closed: Promise<void> | undefined
@@ -67,6 +69,7 @@ export async function createSqlStore(
         row && { request_hash: String(row.request_hash), body: String(row.body), expires_at: String(row.expires_at) }
       )
     },
+    repairs: () => repairs,
     close() {
       closed ??= appender.idle().then(() => database.close())
       return closed
