@@ -19,6 +19,7 @@ describe('the environment of serve', () => {
       corsOrigins: [],
       signingKey: undefined,
       publicKeys: {},
+      gateway: undefined,
     })
   })
 
@@ -32,6 +33,7 @@ describe('the environment of serve', () => {
       allowedHosts: ['a.example', 'b.example:1'],
       corsOrigins: [],
       publicKeys: {},
+      gateway: undefined,
     })
   })
 
