@@ -68,7 +68,12 @@ describe('skillgate serve', () => {
         .filter((each) => each.path === path)
         .map(({ body }) => body)
         .join('\n')
-    for (const part of ['"skillgate"', '"skillgate.run"', '"execute_tool docker-api.list_images"', '"UPSTREAM_ERROR"']) {
+    for (const part of [
+      '"skillgate"',
+      '"skillgate.run"',
+      '"execute_tool docker-api.list_images"',
+      '"UPSTREAM_ERROR"',
+    ]) {
       assert.ok(sent('/v1/traces').includes(part), `${part} in ${sent('/v1/traces')}`)
     }
     for (const part of ['skillgate.decisions', 'skillgate.run.duration', 'skillgate.tool.duration', 'skillgate.runs']) {

@@ -1,5 +1,5 @@
 /** Published as `skillgate/agents/openai-agents`: a session's tools as function tools of the OpenAI Agents SDK. */
-import { toFunctions, type ToolSession } from './functions.js'
+import { type ToolSession, toFunctions } from './functions.js'
 
 interface ToolFields {
   name: string
