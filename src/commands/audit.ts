@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createExportVerifier, type ExportFault, exportLog } from '../core/export.js'
 import { Failure } from '../core/failure.js'
 import { type Command, UsageError } from './command.js'
-import { openStore, STORE_SETTINGS } from './store.js'
+import { openStore, parseStoreSettings, STORE_SETTINGS } from './store.js'
 
 export const auditExport: Command = {
   name: 'audit export',
@@ -15,7 +15,7 @@ Environment of audit export:
 ${STORE_SETTINGS}`,
   options: { session: { type: 'string' } },
   async run({ values }) {
-    const store = await openStore(process.env, { readOnly: true })
+    const store = await openStore(parseStoreSettings(process.env), { readOnly: true })
     try {
       const session = values.session as string | undefined
       if (session !== undefined && (await store.head(session)) === undefined) {

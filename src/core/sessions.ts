@@ -1,5 +1,6 @@
 /** The sessions of a gate: made, found and listed; each sets its policy and takes messages, whose runs it queues. */
 import type { Redactor } from '../redaction/index.js'
+import { createChanges } from './changes.js'
 import { canonical, type Data, sha256 } from './data.js'
 import { readEvent } from './event.js'
 import type { Executor } from './executor.js'
@@ -34,6 +35,8 @@ export interface Session {
   setPolicy(document: unknown): Promise<EffectivePolicy>
   /** The tools of which the policy could allow some call: what a model is offered. */
   tools(): Promise<ToolMeta[]>
+  /** Calls the listener after this gate replaced the policy, until the returned function is called. Who shares the store with other processes reads `policy()` too. */
+  onPolicy(listener: () => void): () => void
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
   post(message: MessageInput, options?: Listeners & Keyed): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
@@ -58,6 +61,7 @@ export function createSessions(options: SessionsOptions) {
   const { store, log, executor, runs, once, seal, redactor, tools, assertOpen, now, newId } = options
   /** Messages on their way into the log. */
   const posting = new Set<Promise<unknown>>()
+  const policies = createChanges()
 
   async function stateOf(sessionId: string): Promise<SessionState> {
     const state = await log.state(sessionId)
@@ -93,7 +97,7 @@ export function createSessions(options: SessionsOptions) {
 
     async setPolicy(document) {
       assertOpen()
-      return log.write(id, (state) => {
+      const replaced = await log.write(id, (state) => {
         existing(state, id)
         const policy = parsePolicy(document, state.policy.version + 1, tools)
         assertLoggable(policy, redactor)
@@ -102,12 +106,15 @@ export function createSessions(options: SessionsOptions) {
           result: effective(policy),
         }
       })
+      policies.tell(id)
+      return replaced
     },
 
     async tools() {
       const { policy } = await stateOf(id)
       return [...tools.values()].filter((tool) => couldAllow(policy, tool)).map(({ meta }) => meta)
     },
+    onPolicy: (listener) => policies.listen(id, listener),
 
     async post(message, { onOutput, onProgress, idempotencyKey } = {}) {
       assertOpen()

@@ -67,6 +67,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     return placeholder === 'plain' ? `${quote}[REDACTED]${quote}` : `${quote}[REDACTED:${rule}]${quote}`
   }
 
+  const isSettled = (input: string): boolean => input.length <= maxLength && known?.next(input, 0, 0) === undefined
+
   function text(input: string): string {
     try {
       if (typeof input !== 'string' || input.length > maxLength) return UNREADABLE
@@ -101,7 +103,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 
   return {
     text,
-    value: createWalk({ text, isClean: scan.isClean, mark, judge, withheld: UNREADABLE }),
+    value: createWalk({ text, isClean: scan.isClean, isSettled, mark, judge, withheld: UNREADABLE }),
     stream: () => createStream({ known, scan, mark, withheld: UNREADABLE }),
     findings: () => [...counts].map(([rule, count]) => ({ rule, count })),
   }

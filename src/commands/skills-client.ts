@@ -1,0 +1,77 @@
+/** What the skills of a command reach an engine through: a provider for the environment's engine, or a gateway's client. */
+import { isFailure } from '../core/failure.js'
+import type { Logger, ProviderClient } from '../core/provider.js'
+import { createDockerProvider } from '../docker/index.js'
+import { createGatewayClient } from '../gateway/index.js'
+
+const CHECK_MS = 3_000
+
+export interface SkillsClient {
+  client: ProviderClient
+  /** Says so in the log when nothing usable answers, and begins to sweep what earlier processes left. */
+  check(isStopping: () => boolean): Promise<void>
+  close(): Promise<void>
+}
+
+export interface SkillsClientOptions {
+  gateway: { url: string; credential: string } | undefined
+  signingKey: string | undefined
+  /** Whether the log still waits for the outcome of a call. */
+  isRunOpen(callId: string): Promise<boolean>
+  /** Other hosts may settle the runs of this one when it is paused. */
+  isShared: boolean
+  logger: Logger
+}
+
+export function createSkillsClient(options: SkillsClientOptions): SkillsClient {
+  const { gateway, logger } = options
+  return gateway ? throughGateway(gateway, logger) : throughEngine(options)
+}
+
+function throughEngine({ signingKey, isRunOpen, isShared, logger }: SkillsClientOptions): SkillsClient {
+  const provider = createDockerProvider({
+    env: process.env,
+    logger,
+    isRunOpen,
+    // A host that was paused could start late only what another has settled meanwhile.
+    ...(!isShared && { fenceMs: 0 }),
+    ...(signingKey && { signingKey }),
+  })
+  return {
+    client: provider,
+    async check(isStopping) {
+      try {
+        await provider.engine({ timeoutMs: CHECK_MS })
+      } catch (error) {
+        if (isStopping()) return
+        const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
+        logger.warn(
+          'No container engine can be used, so tools will fail; everything else works. Start the engine or set DOCKER_HOST; no restart is needed for the same address.',
+          { reason },
+        )
+      }
+      // Also without an engine now: from here on the clock looks again, and tells what goes wrong.
+      await provider.sweep().catch(() => {})
+    },
+    close: () => provider.close(),
+  }
+}
+
+/** Leftovers are the gateway's to sweep, which made them. */
+function throughGateway(gateway: { url: string; credential: string }, logger: Logger): SkillsClient {
+  const client = createGatewayClient(gateway)
+  return {
+    client,
+    async check(isStopping) {
+      try {
+        await client.request('GET', '/containers?limit=1', undefined, { timeoutMs: CHECK_MS })
+      } catch (error) {
+        // A key that may not list can do other things.
+        if (isStopping() || (isFailure(error) && error.code === 'DENIED')) return
+        const reason = isFailure(error) ? error.message : 'it does not answer as a gateway does'
+        logger.warn('The gateway cannot be used, so tools will fail; everything else works.', { reason })
+      }
+    },
+    close: () => client.close(),
+  }
+}

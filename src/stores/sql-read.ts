@@ -1,0 +1,103 @@
+/** Reads of the SQL store: each condition finds an index, and a page costs what it holds. */
+import { EVENT_TYPES, type EventType } from '../core/event.js'
+import type { EventQuery, PositionedEvent } from '../core/store.js'
+import { spanOf } from './sql-append.js'
+import type { Query, Row, Value } from './sql-database.js'
+import { BLOCK, RARE_TYPES } from './sql-schema.js'
+
+/** Events that match, in the order of their positions. */
+export async function readEvents(query: Query, { types, ...asked }: EventQuery): Promise<PositionedEvent[]> {
+  const known = types?.filter((type) => EVENT_TYPES.includes(type))
+  if (known?.length === 0 || !isText(asked.session_id) || !isText(asked.run_id)) return []
+  const wanted = await withinSpan(query, asked)
+  if (wanted === undefined) return []
+  const direction = wanted.order === 'desc' ? 'DESC' : 'ASC'
+  const selects = (known ?? [undefined]).map((type) => select(type, wanted, direction))
+  const [only] = selects
+  // Each type on its own, and the lists merged: a database asked for several at once would sort all that match.
+  const sql =
+    selects.length === 1 && only !== undefined
+      ? only.sql
+      : `${selects.map((one) => `SELECT * FROM (${one.sql}) AS one`).join(' UNION ALL ')} ORDER BY position ${direction} LIMIT ?`
+  const values = selects.flatMap((one) => one.values)
+  const rows = await query(sql, selects.length === 1 ? values : [...values, wanted.limit])
+  return rows.map(eventOf)
+}
+
+const COLUMNS = 'position, events.session_id, seq, event_id, ts, run_id, type, prev_hash, hash, body'
+
+function select(
+  type: EventType | undefined,
+  { session_id, run_id, since, until, after, before, limit }: Omit<EventQuery, 'types'>,
+  direction: 'ASC' | 'DESC',
+): { sql: string; values: Value[] } {
+  // A run and a rare type of a chain have an index of their own; all else of a chain is found by its blocks.
+  const byBlock = session_id !== undefined && run_id === undefined && !RARE_TYPES.includes(type ?? '')
+  const block = (position: number | undefined) => position && Math.floor(position / BLOCK)
+  const conditions: [condition: string, value: Value | undefined][] = [
+    [byBlock ? 'blocks.session_id = ?' : 'events.session_id = ?', session_id],
+    ['blocks.block >= ?', byBlock ? block(after) : undefined],
+    ['blocks.block <= ?', byBlock ? block(before) : undefined],
+    ['run_id = ?', run_id],
+    ['ts >= ?', since],
+    ['ts < ?', until],
+    ['position > ?', after],
+    ['position < ?', before],
+  ]
+  const given = conditions.filter(([, value]) => value !== undefined)
+  // The type stands in the text, because the index of rare types is found only for a condition that is known beforehand.
+  const where = [...given.map(([condition]) => condition), ...(type === undefined ? [] : [`type = '${type}'`])]
+  const from = byBlock
+    ? `skillgate_chain_blocks AS blocks JOIN skillgate_events AS events
+        ON events.block = blocks.block AND events.session_id = blocks.session_id`
+    : 'skillgate_events AS events'
+  const order = byBlock ? `blocks.block ${direction}, position ${direction}` : `position ${direction}`
+  return {
+    sql: `SELECT ${COLUMNS} FROM ${from} ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+      ORDER BY ${order} LIMIT ?`,
+    values: [...given.map(([, value]) => value as Value), limit],
+  }
+}
+
+/** Times become positions between which they lie; undefined when none does. */
+async function withinSpan<T extends Pick<EventQuery, 'since' | 'until' | 'after' | 'before'>>(
+  query: Query,
+  asked: T,
+): Promise<T | undefined> {
+  const { since, until } = asked
+  if (since === undefined && until === undefined) return asked
+  const [span] = await query(
+    `SELECT min(lowest) AS lowest, max(highest) AS highest FROM skillgate_spans WHERE begins >= ? AND begins <= ?`,
+    [since === undefined ? '' : spanOf(since), until === undefined ? ':' : spanOf(until)],
+  )
+  if (span === undefined || span.lowest === null) return undefined
+  const after = Math.max(asked.after ?? 0, Number(span.lowest) - 1)
+  // Without an end, what is appended meanwhile may be found as well.
+  if (until === undefined) return { ...asked, after }
+  return { ...asked, after, before: Math.min(asked.before ?? Number.MAX_SAFE_INTEGER, Number(span.highest) + 1) }
+}
+
+function eventOf(row: Row): PositionedEvent {
+  return {
+    session_id: row.session_id as string,
+    seq: Number(row.seq),
+    event_id: row.event_id as string,
+    ts: row.ts as string,
+    run_id: row.run_id as string | null,
+    type: row.type as EventType,
+    prev_hash: row.prev_hash as string,
+    hash: row.hash as string,
+    body: textOf(row.body),
+    position: Number(row.position),
+  }
+}
+
+function textOf(bytes: unknown): string {
+  const { buffer, byteOffset, byteLength } = bytes as Uint8Array
+  return Buffer.from(buffer, byteOffset, byteLength).toString()
+}
+
+/** Whether a database can keep this text. What it cannot keep it does not hold, and PostgreSQL refuses to look for. */
+export function isText(text: string | undefined): boolean {
+  return text === undefined || (text.isWellFormed() && !text.includes('\0'))
+}
