@@ -4,7 +4,7 @@ import type { Logger } from '../core/provider.js'
 import type { Telemetry } from '../core/telemetry.js'
 
 /** Any of these asks for telemetry. */
-const ASKED = /^OTEL_(EXPORTER_OTLP_(TRACES_|METRICS_)?ENDPOINT|(TRACES|METRICS)_EXPORTER|CONFIG_FILE)$/
+const ASKED = /^OTEL_(EXPORTER_OTLP_(TRACES_|METRICS_)?ENDPOINT|(TRACES|METRICS)_EXPORTER)$/
 /** Shorter than what service managers wait before they kill. */
 const MAX_STOP_MS = 4_000
 
