@@ -100,3 +100,23 @@ test('the docker-skill example says what is missing', async () => {
   const alone = await dockerSkill({ BASE_URL: 'http://127.0.0.1:1', IMAGE_DIGEST: IMAGE })
   assert.deepEqual([alone.code, /No server at http:\/\/127\.0\.0\.1:1/.test(alone.out)], [1, true], alone.out)
 })
+
+test('examples/mcp lists the one tool that is allowed, runs the container, and is denied the network', async () => {
+  const hello: FakeProgram = ({ write }) => {
+    write('stdout', 'Hello from the fake\n')
+    return 0
+  }
+  const engine = await createFakeEngine({ programs: [{ argv: ['/bin/sh'], program: hello }] })
+  try {
+    const env = { IMAGE_DIGEST: engine.image, DOCKER_HOST: engine.host }
+    const { code, out } = await runNode(['examples/mcp/run.mjs'], env)
+    assert.equal(code, 0, out)
+    assert.match(out, /^offered: docker_run\nok: Exit code 0[\s\S]*Hello from the fake/)
+    assert.match(out, /DENIED: Error: network is not allowed by the policy\. \(run_\w+\)/)
+    assert.equal(engine.containers.size, 0)
+  } finally {
+    await engine.close()
+  }
+  const unset = await runNode(['examples/mcp/run.mjs'])
+  assert.deepEqual([unset.code, /Set IMAGE_DIGEST/.test(unset.out)], [1, true], unset.out)
+})

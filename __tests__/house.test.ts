@@ -51,8 +51,8 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
   [/^src\/redaction\//, 'redaction imports node: and itself', /^(node:.*|src\/redaction\/.*)$/],
   [
     /^src\/stores\//,
-    'stores import core and node:',
-    /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/stores\/.*)$/,
+    'stores import core, node: and the engine of a database',
+    /^(pg|graphile-worker|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/stores\/.*)$/,
   ],
   [
     /^src\/docker\//,
@@ -68,6 +68,11 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^src\/gateway\//,
     'the gateway imports core, node:, zod and undici',
     /^(undici|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/gateway\/.*)$/,
+  ],
+  [
+    /^src\/mcp\//,
+    'mcp imports core, redaction, node:, zod and the SDK of MCP servers',
+    /^(@modelcontextprotocol\/server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/mcp\/.*)$/,
   ],
   [
     /^src\/testing\//,

@@ -4,11 +4,13 @@
  */
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
+import { benchDoors } from './doors.js'
 import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
 import { benchRun } from './run.js'
+import { benchServe } from './serve.js'
 
 const parts = process.argv.slice(2)
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
@@ -17,6 +19,8 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 
 if (wanted('redaction')) await benchRedaction()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('gateway')) await benchGatewayHop()
+if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
+if (wanted('doors')) await benchDoors()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

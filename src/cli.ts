@@ -3,12 +3,13 @@
 import { parseArgs } from 'node:util'
 import { type Command, UsageError } from './commands/command.js'
 import { gateway } from './commands/gateway.js'
+import { mcp } from './commands/mcp.js'
 import { serve } from './commands/serve.js'
 import { skills } from './commands/skills.js'
 import { isFailure } from './core/failure.js'
-import { VERSION } from './http/version.js'
+import { VERSION } from './core/version.js'
 
-const COMMANDS: readonly Command[] = [serve, gateway, skills]
+const COMMANDS: readonly Command[] = [serve, mcp, gateway, skills]
 const FLAGS = { version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 const USAGE_ERROR = 2
 

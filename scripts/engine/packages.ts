@@ -56,7 +56,7 @@ export function ensurePackages({ install, kinds = ['docker', 'podman'], log = pr
   if (!hasProgram('apt-get'))
     return answer(kinds, `${missing.join(', ')} missing, and only Debian's are installed here`)
   log(`installing the Debian packages ${missing.join(', ')} for the throwaway engines`)
-  const failure = aptInstall(missing, log)
+  const failure = installPackages(missing, log)
   log(failure ?? 'installed')
   return answer(kinds, failure ?? `still missing after the installation: ${missingPackages(kinds).join(', ')}`)
 }
@@ -80,7 +80,8 @@ function missingPackages(kinds: readonly EngineKind[], beside: typeof BESIDE = [
   return [...new Set(needed.filter(({ present }) => !present()).map((one) => one.package))]
 }
 
-function aptInstall(packages: readonly string[], log: (line: string) => void): string | undefined {
+/** Installs Debian packages without starting what they bring. Answers why it failed, when it did. */
+export function installPackages(packages: readonly string[], log: (line: string) => void): string | undefined {
   // Installing an engine must not start one: Debian asks this file before it starts a service.
   const ownPolicy = !existsSync(POLICY)
   if (ownPolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
@@ -113,7 +114,7 @@ function hasStaticLibrary(): boolean {
   return stdout?.startsWith('/') ?? false
 }
 
-function hasProgram(name: string): boolean {
+export function hasProgram(name: string): boolean {
   // A bare machine's PATH may lack the system directories where daemons live.
   const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
   return places.some((place) => {

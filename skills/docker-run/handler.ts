@@ -1,7 +1,7 @@
 /** docker-run: one tool, `docker.run`, that runs one pinned image in a hardened container and returns what it printed. */
-import { Failure } from '../../src/core/failure.js'
+import { Failure, isFailure } from '../../src/core/failure.js'
 import type { RunOutcome, RunSpec } from '../../src/core/run-spec.js'
-import { action, defineSkill, type SkillContext } from '../../src/core/skill.js'
+import { type ActionAnswer, action, defineSkill, type SkillContext } from '../../src/core/skill.js'
 import { Constraints, RunInput } from './input.js'
 import { direct, judge, rootOf } from './judge.js'
 
@@ -25,23 +25,43 @@ const run = action({
     if (objection !== undefined) throw new Failure('DENIED', `${objection.reason}.`)
     if (narrowed.require_signature) await assertSigned(input.image, isSigned)
     const answer = (await request('POST', '/containers/run', toSpec(input, narrowed))) as RunAnswer | null
-    const outcome = answer?.run
-    if (typeof outcome !== 'object' || outcome === null || typeof outcome.stdout !== 'string') {
-      throw new Failure(
-        'UPSTREAM_ERROR',
-        "The provider's answer holds no run. Check that the client speaks POST /containers/run of the L1 protocol.",
-        { retriable: false },
-      )
-    }
-    const { warnings = [] } = answer ?? {}
-    const failure = failureOf(outcome, input, warnings)
-    if (failure !== undefined) throw failure
-    return {
+    const ended = judgeEnd(answer, input)
+    if (isFailure(ended)) throw ended
+    return ended
+  },
+  async recover(input, { request, constraints, runId }) {
+    // What may have run is not judged again: whether it was allowed was decided before its start.
+    const spec = toSpec(input, constraints ?? Constraints.parse({}))
+    const body = { run_id: runId, spec }
+    const answer = (await request('POST', '/containers/run/collect', body)) as RunAnswer | null
+    if (answer?.run !== null) return judgeEnd(answer, input)
+    if (answer.started !== true) return 'not_started'
+    throw new Failure(
+      'UPSTREAM_ERROR',
+      'The program was started, and its container was removed before anybody recorded how it ended. Look at what it did before you ask again.',
+      { retriable: false, details: { may_have_run: true } },
+    )
+  },
+})
+
+/** The action's answer or the failure that the program ended with. Throws when the provider's answer is none. */
+function judgeEnd(answer: RunAnswer | null, input: RunInput): ActionAnswer | Failure {
+  const outcome = answer?.run
+  if (typeof outcome !== 'object' || outcome === null || typeof outcome.stdout !== 'string') {
+    throw new Failure(
+      'UPSTREAM_ERROR',
+      "The provider's answer holds no run. Check that the client speaks POST /containers/run of the L1 protocol.",
+      { retriable: false },
+    )
+  }
+  const { warnings = [] } = answer ?? {}
+  return (
+    failureOf(outcome, input, warnings) ?? {
       text: [summary(outcome), ...warnings, '', outputText(outcome)].join('\n'),
       data: dataOf(outcome, warnings),
     }
-  },
-})
+  )
+}
 
 /** What the policy's `require_signature` means. */
 async function assertSigned(image: string, isSigned: SkillContext['isSigned']): Promise<void> {
@@ -59,9 +79,13 @@ async function assertSigned(image: string, isSigned: SkillContext['isSigned']): 
   )
 }
 
-/** `warnings`: what the outcome cannot tell, such as a container that could not be removed. */
+/**
+ * `warnings`: what the outcome cannot tell, such as a container that could not be removed. Of a run that is collected,
+ * `run` is null when there is nothing of it any more, and `started` says that there was.
+ */
 interface RunAnswer {
-  run?: RunOutcome
+  run?: RunOutcome | null
+  started?: boolean
   warnings?: string[]
 }
 

@@ -1,7 +1,7 @@
 /** What the skills of a command reach an engine through: a provider for the environment's engine, or a gateway's client. */
 import { isFailure } from '../core/failure.js'
 import type { Logger, ProviderClient } from '../core/provider.js'
-import { createDockerProvider } from '../docker/index.js'
+import { createDockerProvider, type DockerProviderOptions } from '../docker/index.js'
 import { createGatewayClient } from '../gateway/index.js'
 
 const CHECK_MS = 3_000
@@ -16,15 +16,16 @@ export interface SkillsClient {
 export interface SkillsClientOptions {
   gateway: { url: string; credential: string } | undefined
   signingKey: string | undefined
+  isOpen: NonNullable<DockerProviderOptions['isOpen']>
   logger: Logger
 }
 
-export function createSkillsClient({ gateway, signingKey, logger }: SkillsClientOptions): SkillsClient {
-  return gateway ? throughGateway(gateway, logger) : throughEngine(signingKey, logger)
+export function createSkillsClient({ gateway, ...options }: SkillsClientOptions): SkillsClient {
+  return gateway ? throughGateway(gateway, options.logger) : throughEngine(options)
 }
 
-function throughEngine(signingKey: string | undefined, logger: Logger): SkillsClient {
-  const provider = createDockerProvider({ env: process.env, logger, ...(signingKey && { signingKey }) })
+function throughEngine({ signingKey, isOpen, logger }: Omit<SkillsClientOptions, 'gateway'>): SkillsClient {
+  const provider = createDockerProvider({ env: process.env, logger, isOpen, ...(signingKey && { signingKey }) })
   return {
     client: provider,
     async check(isStopping) {

@@ -7,7 +7,7 @@ import type { IntentSeal } from './intent-seal.js'
 import { available, type Log } from './log.js'
 import type { Logger } from './provider.js'
 import { NOT_BEGUN, type RunProgress, readProgress } from './run-progress.js'
-import { CANCELLED, type createPerformer, type Outcome } from './run-steps.js'
+import { CANCELLED, type createPerformer, type Outcomes } from './run-steps.js'
 import type { Store } from './store.js'
 import type { Listeners } from './tool.js'
 
@@ -145,7 +145,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     if (entry.cancelled !== undefined) return entry.cancelled
     if (closing.signal.aborted) return
     entry.phase = 'running'
-    const outcomes = new Map<string, Outcome>()
+    const outcomes: Outcomes = new Map()
     try {
       let { intents } = run
       let progress: RunProgress | undefined = intents === undefined ? undefined : NOT_BEGUN
@@ -171,7 +171,9 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       }
     } finally {
       // What the log does not have stays on the engine, for who settles the run.
-      for (const { recorded } of outcomes.values()) recorded.reject(new Error('The log does not have it.'))
+      for (const outcome of outcomes.values()) {
+        if (typeof outcome === 'object') outcome.recorded.reject(new Error('The log does not have it.'))
+      }
     }
   }
 

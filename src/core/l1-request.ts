@@ -23,6 +23,7 @@ function flag(fallback: boolean): Parameter<boolean> {
 const L1_ROUTES = {
   'GET /containers': { all: flag(false), limit: integer(25, 1, 100) },
   'POST /containers/run': {},
+  'POST /containers/run/collect': {},
   'GET /containers/{id}': {},
   'POST /containers/{id}/start': {},
   'POST /containers/{id}/stop': { timeout: integer(10, 0, 300) },

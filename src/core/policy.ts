@@ -95,6 +95,12 @@ function parseRule({ tool, allow, constraints = {} }: Override, index: number, t
 const covers = (pattern: string, name: string): boolean =>
   pattern.endsWith('.*') && pattern.length > 2 ? name.startsWith(pattern.slice(0, -1)) : pattern === name
 
+/** Whether the policy could allow some call of the tool: an allow matches it, and no deny does. Pure. */
+export function couldAllow({ rules }: Policy, { meta }: Tool): boolean {
+  const matching = rules.filter(({ constraints }) => constraints.has(meta.name))
+  return matching.length > 0 && matching.every(({ allow }) => allow)
+}
+
 /** Judges one parsed call: a matching deny wins, else the first allow whose constraints have no objection. Pure. */
 export function evaluate(policy: Policy, tool: Tool, input: DataObject): { decision: Decision; constraints: unknown } {
   const { name } = tool.meta

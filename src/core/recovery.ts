@@ -41,7 +41,7 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
     run: RunWork,
     step: { step_id: string; tool: string },
     intent: Intent,
-    { started_at = '', engine }: StepProgress,
+    { started_at = '', engine, isUntouched }: StepProgress & { isUntouched: boolean },
   ): Promise<Outcome> {
     const recorded = createDeferred()
     const settled = (found: string, reason: RunReason, isKnown: boolean): Outcome => ({
@@ -52,6 +52,7 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
       ending: failedWith(reason, isKnown),
       recorded,
     })
+    if (isUntouched) return settled('not_started', BEFORE, true)
     const tool = broker.tools.get(intent.tool)
     if (tool?.recover === undefined) {
       return tool?.meta.risk === 'read' ? settled('read_only', HARMLESS, true) : settled('unknown', UNTOLD, false)

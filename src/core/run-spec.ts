@@ -121,6 +121,16 @@ export function parseRunSpec(body: unknown): RunSpec {
   return parseInput(Spec, body, 'body') as RunSpec
 }
 
+const Collect = z.strictObject({
+  run_id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'it is 1 to 200 visible ASCII characters, such as run_…/s1'),
+  spec: Spec,
+})
+
+/** Parses the body of `POST /containers/run/collect`. Throws INVALID_INPUT naming the field. */
+export function parseCollectRequest(body: unknown): { run_id: string; spec: RunSpec } {
+  return parseInput(Collect, body, 'body') as { run_id: string; spec: RunSpec }
+}
+
 /** What became of the program. The provider reports what happened; the skill decides whether that is a success. */
 export interface RunOutcome {
   /** Null when the program never exited by itself or the engine could not tell. */
@@ -140,6 +150,8 @@ export interface RunOutcome {
     truncated: boolean
     /** Hexadecimal SHA-256 of each stream's bytes, all of them, as the program printed them. */
     sha256?: { stdout: string; stderr: string }
+    /** Of a run that was collected: where its output comes from, when nobody read it as it was printed. */
+    recovered?: 'log' | 'rest' | 'none'
     /** True when the program was killed for printing past the limit. */
     limit_exceeded?: boolean
   }

@@ -26,6 +26,9 @@ export interface Outcome {
   recorded: Deferred<void>
 }
 
+/** What this process knows of a run's steps, by step id. */
+export type Outcomes = Map<string, Outcome | 'untouched'>
+
 interface Step {
   step_id: string
   tool: string
@@ -47,13 +50,13 @@ export function createPerformer({
   log: Log
   broker: Broker
   logger?: Logger | undefined
-  recover(run: RunWork, step: Step, intent: Intent, progress: StepProgress): Promise<Outcome>
+  recover(run: RunWork, step: Step, intent: Intent, progress: StepProgress & { isUntouched: boolean }): Promise<Outcome>
 }) {
   /**
    * Performs what is left of a run. Rejects when the log cannot be written; called again then with the progress that the
    * log shows and the same `outcomes`, it goes on where it was.
    */
-  async function perform(run: RunWork, progress: RunProgress, outcomes: Map<string, Outcome>): Promise<void> {
+  async function perform(run: RunWork, progress: RunProgress, outcomes: Outcomes): Promise<void> {
     const { id, sessionId, intents, signal } = run
     /** Events of what is over, written together with the next that must be durable before an effect. */
     let pending: Draft[] = progress.state === 'queued' ? [{ type: 'run.started', run_id: id, data: {} }] : []
@@ -88,10 +91,17 @@ export function createPerformer({
         if (known.ending !== undefined) return finish(known.ending, index + 1)
         continue
       }
-      let outcome = outcomes.get(step.step_id)
-      if (outcome === undefined && known !== undefined) outcome = await recover(run, step, intent, known)
-      if (outcome === undefined) {
+      let outcome: Outcome
+      if (known !== undefined) {
+        const mine = outcomes.get(step.step_id)
+        outcome =
+          typeof mine === 'object'
+            ? mine
+            : await recover(run, step, intent, { ...known, isUntouched: mine !== undefined })
+      } else {
         if (signal.aborted || progress.cancelRequested) return finish(CANCELLED, index)
+        // Should the log have taken in the start without saying so, it was none.
+        outcomes.set(step.step_id, 'untouched')
         const call = await judge(run, step, intent, pending, (ending) => closing(ending, index + 1))
         written()
         if (call === undefined) return

@@ -1,5 +1,6 @@
 /** The sessions of a gate: made, found and listed; each sets its policy and takes messages, whose runs it queues. */
 import type { Redactor } from '../redaction/index.js'
+import { createChanges } from './changes.js'
 import { canonical, type Data, sha256 } from './data.js'
 import { readEvent } from './event.js'
 import type { Executor } from './executor.js'
@@ -8,7 +9,7 @@ import type { Keyed, Once } from './idempotency.js'
 import type { IntentSeal } from './intent-seal.js'
 import { existing, type Log, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
-import { assertLoggable, type EffectivePolicy, effective, parsePolicy } from './policy.js'
+import { assertLoggable, couldAllow, type EffectivePolicy, effective, parsePolicy } from './policy.js'
 import type { createRuns, Run } from './run.js'
 import {
   type MessageDocument,
@@ -21,7 +22,7 @@ import {
   toMessage,
 } from './session.js'
 import type { KeptAnswer, Store } from './store.js'
-import type { Listeners, Tool } from './tool.js'
+import type { Listeners, Tool, ToolMeta } from './tool.js'
 
 /** One session: a policy, messages, runs. */
 export interface Session {
@@ -32,6 +33,10 @@ export interface Session {
   policy(): Promise<EffectivePolicy>
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
   setPolicy(document: unknown): Promise<EffectivePolicy>
+  /** The tools of which the policy could allow some call: what a model is offered. */
+  offeredTools(): Promise<ToolMeta[]>
+  /** Calls the listener after this gate replaced the policy, until the returned function is called. Who shares the store with other processes reads `policy()` too. */
+  onPolicy(listener: () => void): () => void
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
   post(message: MessageInput, options?: Listeners & Keyed): Promise<Run>
   messages(page?: PageRequest): Promise<{ messages: MessageDocument[]; next_cursor: string | null }>
@@ -56,6 +61,7 @@ export function createSessions(options: SessionsOptions) {
   const { store, log, executor, runs, once, seal, redactor, tools, assertOpen, now, newId } = options
   /** Messages on their way into the log. */
   const posting = new Set<Promise<unknown>>()
+  const policies = createChanges()
 
   async function stateOf(sessionId: string): Promise<SessionState> {
     const state = await log.state(sessionId)
@@ -91,7 +97,7 @@ export function createSessions(options: SessionsOptions) {
 
     async setPolicy(document) {
       assertOpen()
-      return log.write(id, (state) => {
+      const replaced = await log.write(id, (state) => {
         existing(state, id)
         const policy = parsePolicy(document, state.policy.version + 1, tools)
         assertLoggable(policy, redactor)
@@ -100,7 +106,15 @@ export function createSessions(options: SessionsOptions) {
           result: effective(policy),
         }
       })
+      policies.tell(id)
+      return replaced
     },
+
+    async offeredTools() {
+      const { policy } = await stateOf(id)
+      return [...tools.values()].filter((tool) => couldAllow(policy, tool)).map(({ meta }) => meta)
+    },
+    onPolicy: (listener) => policies.listen(id, listener),
 
     async post(message, { onOutput, onProgress, idempotencyKey } = {}) {
       assertOpen()

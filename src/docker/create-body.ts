@@ -207,8 +207,9 @@ function bindMount({ source, target, read_only }: RunSpec['mounts'][number]) {
   }
 }
 
-/** Output is read from the attached stream; the log is a bounded copy. Podman has no driver `local`. */
+/** Output is read from the attached stream; the log is a bounded copy, of two files so that what is left
+ * tells whether something was dropped. Podman has no driver `local`. */
 function logConfig(engine: EngineIdentity) {
   if (engine.name === 'podman') return { Type: 'none', Config: {} }
-  return { Type: 'local', Config: { 'max-size': '1m', 'max-file': '1', compress: 'false' } }
+  return { Type: 'local', Config: { 'max-size': '1m', 'max-file': '2', compress: 'false' } }
 }

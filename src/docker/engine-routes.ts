@@ -6,6 +6,7 @@ export const ENGINE_ROUTES = {
   ping: ['GET', '/_ping'],
   version: ['GET', '/version'],
   info: ['GET', '/info'],
+  events: ['GET', '/events'],
   containerList: ['GET', '/containers/json'],
   containerInspect: ['GET', '/containers/{id}/json'],
   containerLogs: ['GET', '/containers/{id}/logs'],

@@ -5,7 +5,7 @@ import { Failure, isFailure } from '../core/failure.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Caller, CallOptions } from './call.js'
 import { ENGINE_ROUTES, type EngineRoute } from './engine-routes.js'
-import { type EnginePosture, preflight } from './preflight.js'
+import { type EnginePosture, engineId, preflight } from './preflight.js'
 import { malformedAnswer, notAnEngine, oversizedAnswer } from './upstream.js'
 import { fieldsOf, textOf } from './wire.js'
 
@@ -23,6 +23,8 @@ export interface EngineIdentity {
 export interface Engine {
   /** Negotiated once, and again after the connection was lost. */
   identity(signal: StopSignal): Promise<EngineIdentity>
+  /** Stable across its restarts; empty when it has none. Looked up once as well. */
+  id(signal: StopSignal): Promise<string>
   /** What it can keep, looked up once as well. Throws ENGINE_UNSUITABLE when a required control is missing. */
   posture(signal: StopSignal): Promise<EnginePosture>
   /** Resolves with the parsed answer; `changed` is false for 304 (it was so already). */
@@ -43,6 +45,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
   let learnt: EngineIdentity | undefined
   let checked: EnginePosture | undefined
   let versionAnswer: unknown
+  let infoAnswer: unknown
 
   async function ping(signal: StopSignal) {
     try {
@@ -87,14 +90,27 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     return learnt
   }
 
+  async function askInfo(signal: StopSignal): Promise<{ engine: EngineIdentity; info: unknown }> {
+    const engine = await identity(signal)
+    if (infoAnswer !== undefined) return { engine, info: infoAnswer }
+    const { text } = await caller.text('info', inVersion({ signal }, engine))
+    const info = parseJson(text, '/info')
+    // Lost meanwhile: what was learnt is of the engine before.
+    if (learnt === engine) infoAnswer = info
+    return { engine, info }
+  }
+
   async function posture(signal: StopSignal): Promise<EnginePosture> {
     if (checked !== undefined) return checked
-    const engine = await identity(signal)
-    const { text } = await caller.text('info', inVersion({ signal }, engine))
-    const found = preflight(parseJson(text, '/info'), versionAnswer, engine)
-    // Lost meanwhile: what was learnt is of the engine before.
+    const { engine, info } = await askInfo(signal)
+    const found = preflight(info, versionAnswer, engine)
     if (learnt === engine) checked = found
     return found
+  }
+
+  async function id(signal: StopSignal): Promise<string> {
+    const { engine, info } = await askInfo(signal)
+    return engineId(info, engine)
   }
 
   async function versioned(options: CallOptions): Promise<CallOptions> {
@@ -104,6 +120,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
   return {
     identity,
     posture,
+    id,
     async json(route, options) {
       // Without a turn of the loop where the version is known: the request is on its way before anything else is done.
       const { status, text } = await caller.text(route, learnt ? inVersion(options, learnt) : await versioned(options))
@@ -117,6 +134,7 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
     forget() {
       learnt = undefined
       checked = undefined
+      infoAnswer = undefined
     },
   }
 }

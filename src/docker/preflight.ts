@@ -35,6 +35,12 @@ const RUNC_ADVISORIES: readonly { id: string; fixed: readonly [number, number, n
   },
 ]
 
+/** Podman makes one up for every answer, so there the machine and the place of its data stand for it. */
+export function engineId(info: unknown, { name }: Pick<EngineIdentity, 'name'>): string {
+  const { ID, Name, DockerRootDir } = fieldsOf(info)
+  return name === 'podman' ? `podman:${textOf(Name)}:${textOf(DockerRootDir)}` : textOf(ID)
+}
+
 /** Reads `/info` and `/version`. Throws ENGINE_UNSUITABLE naming the control that this engine cannot keep. */
 export function preflight(info: unknown, version: unknown, identity: EngineIdentity): EnginePosture {
   const facts = fieldsOf(info)
@@ -50,7 +56,7 @@ export function preflight(info: unknown, version: unknown, identity: EngineIdent
   if (missing !== undefined) throw unsuitable(missing[0])
   const runtime = runtimeOf(version, textOf(facts.DefaultRuntime))
   return {
-    engine_id: textOf(facts.ID),
+    engine_id: engineId(info, identity),
     engine_version: identity.version,
     kernel: textOf(facts.KernelVersion),
     runtime: runtime === undefined ? 'unknown' : `${runtime.name} ${runtime.version}`,

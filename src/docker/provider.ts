@@ -2,9 +2,10 @@
 import { Failure } from '../core/failure.js'
 import { type L1Request, type L1Route, parseL1Request } from '../core/l1-request.js'
 import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
-import { PULL_TIMEOUT_MS, parseRunSpec, type RunSpec } from '../core/run-spec.js'
+import { PULL_TIMEOUT_MS, parseCollectRequest, parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { type StopSignal, stopSignalOf } from '../core/stop.js'
 import { createCaller, type EngineCall } from './call.js'
+import { collectRun } from './collect.js'
 import { type EndpointOptions, parseEndpoint } from './connect.js'
 import { containerDetails, containerRows } from './containers.js'
 import { type Bounded, type Bounds, bounded } from './deadline.js'
@@ -12,6 +13,7 @@ import { createEngine, type EngineIdentity } from './engine.js'
 import { imageRows } from './images.js'
 import { createKeeper } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
+import { createRetention } from './retention.js'
 import { runProgram } from './run.js'
 import { resolveMounts } from './run-mounts.js'
 import { createRunTurn, ENDING_MS } from './run-turn.js'
@@ -46,23 +48,37 @@ export interface DockerProviderOptions extends EndpointOptions {
   signingKey?: string | Uint8Array
   /** Milliseconds between sweeps, from the first sweep or run on; default 30 000. */
   sweepMs?: number
+  /**
+   * Whether the host's log still waits for the outcome of a call, by the `runId` of its request: its container is then no
+   * leftover, and can be collected. Without it, a sweep removes what a dead host did not live to record.
+   */
+  isRunOpen?: (runId: string) => Promise<boolean>
+  /**
+   * Milliseconds for which a run that was found never started keeps its container's name taken, by a container that is
+   * never started: a host that was only paused cannot start it later. 0 for a host that shares its runs with no other.
+   * Default: a day.
+   */
+  fenceMs?: number
   /** Leaves the run containers of hosts with this key out of `GET /containers`. */
   hideRuns?: boolean
 }
 
 export interface DockerProvider extends ProviderClient, AsyncDisposable {
-  /** Which engine answers. Negotiates on first use; throws as any request does. */
-  engine(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<EngineIdentity>
+  /**
+   * Which engine answers, with its own id (stable across its restarts, empty when it has none), by which a host can tell
+   * where a run was started. Negotiates on first use; throws as any request does.
+   */
+  engine(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<EngineIdentity & { id: string }>
   /**
    * Removes the containers that runs left behind: past their deadline, or of a process that is gone. Happens by the
    * clock from the first call or the first run on; a host calls it at its start to clear what it left when it was killed.
    */
   sweep(options?: Pick<RequestOptions, 'signal' | 'timeoutMs'>): Promise<Sweep>
-  /** Ends what is under way (programs are killed, their containers removed), then closes every connection. */
+  /** Ends what is under way (programs are killed, their containers removed once that is recorded), then closes every connection. */
   close(): Promise<void>
 }
 
-type ReadRoute = Exclude<L1Route, 'POST /containers/run'>
+type ReadRoute = Exclude<L1Route, 'POST /containers/run' | 'POST /containers/run/collect'>
 type Answers = { [R in ReadRoute]: (request: L1Request<R>, signal: StopSignal) => Promise<unknown> }
 
 /**
@@ -98,6 +114,8 @@ export function createDockerProvider({
   now = () => new Date(),
   signingKey,
   sweepMs = 30_000,
+  isRunOpen,
+  fenceMs = 24 * 3_600_000,
   hideRuns = false,
 }: DockerProviderOptions = {}): DockerProvider {
   const endpoint = parseEndpoint({ host, tls, env })
@@ -105,7 +123,8 @@ export function createDockerProvider({
   const mountHost = { remote: remote ?? socketPath === undefined, socketPath }
   const caller = createCaller({ endpoint, onCall, onLost: () => engine.forget() })
   const engine = createEngine(caller, endpoint.address)
-  const keeper = createKeeper({ engine, signingKey, logger, now })
+  const keeper = createKeeper({ engine, signingKey, logger, now, isRunOpen })
+  const retention = createRetention(engine, logger)
   const seccompFiles = mountHost.remote ? undefined : createSeccompFiles()
   let sweeping: NodeJS.Timeout | undefined
   const readStats = createStatsReader(engine)
@@ -196,6 +215,7 @@ export function createDockerProvider({
     clearInterval(sweeping)
     for (const call of active) call.abort(new Failure('ABORTED', 'The provider was closed.'))
     while (active.size > 0) await Promise.all([...active].map(({ ended }) => ended))
+    await retention.close()
     await caller.close()
     await seccompFiles?.remove()
   }
@@ -207,7 +227,9 @@ export function createDockerProvider({
 
   return {
     async request(method, path, given, options = {}) {
-      const { timeoutMs, onOutput, onProgress, runId } = options
+      const { timeoutMs, onOutput, onProgress, runId, recorded } = options
+      // What rejects while nobody waits for it is nobody's rejection.
+      recorded?.catch(() => {})
       const request = parseL1Request(method, path)
       const signal = stopSignalOf(options) ?? options.signal
       if (request.route === 'POST /containers/run') {
@@ -218,9 +240,18 @@ export function createDockerProvider({
           // Before anything is asked of the engine.
           const mounts = await resolveMounts(spec.mounts, mountHost)
           await keepSwept(joined)
-          const told = { onOutput, onProgress, runId, keeper, seccompFiles, logger, progress }
+          const told = { onOutput, onProgress, runId, recorded, keeper, retention, seccompFiles, logger, progress }
           return runProgram(engine, { ...spec, mounts }, { signal: joined, ...told })
         })
+      }
+      if (request.route === 'POST /containers/run/collect') {
+        const { run_id, spec } = parseCollectRequest(given)
+        if (signingKey === undefined) throw keyless()
+        const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? spec.timeout_ms + ENDING_MS }
+        return perform({ ...bounds, write: true, abortGraceMs: ENDING_MS }, (joined) => {
+          const told = { onOutput, recorded, keeper, retention, logger, now, fenceMs }
+          return collectRun(engine, { runId: run_id, spec }, { signal: joined, ...told })
+        }).done
       }
       const longest = defaultTimeoutMs + stopTime(request)
       const bounds = { what: request.route, signal, timeoutMs: positive(timeoutMs) ?? longest, write: method !== 'GET' }
@@ -230,7 +261,7 @@ export function createDockerProvider({
     engine: async ({ signal, timeoutMs } = {}) =>
       perform(
         { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
-        (joined) => engine.identity(joined),
+        async (joined) => ({ ...(await engine.identity(joined)), id: await engine.id(joined) }),
       ).done,
     sweep,
     close,
@@ -250,6 +281,16 @@ function pullTime({ pull, pull_timeout_ms = PULL_TIMEOUT_MS }: RunSpec): number 
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : undefined
 }
+
+/** A key of this process alone recognises nothing that another left: its "not started" would be a guess. */
+const keyless = (): Failure =>
+  new Failure(
+    'INVALID_INPUT',
+    'Collecting a run needs the signingKey of the host that began it. Give the provider one.',
+    {
+      details: { field: 'signingKey' },
+    },
+  )
 
 function listIn(body: unknown, route: string): unknown[] {
   if (Array.isArray(body)) return body

@@ -6,6 +6,8 @@ import { createStop, type StopSignal } from '../core/stop.js'
 import type { CreateRequest } from './create-body.js'
 import { bounded } from './deadline.js'
 import type { Engine, EngineIdentity } from './engine.js'
+import type { RunTicket } from './keeper.js'
+import { MAC_LABEL } from './run-labels.js'
 import { malformedAnswer } from './upstream.js'
 import { findMismatch } from './verify.js'
 import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
@@ -20,20 +22,21 @@ const REMOVE_ATTEMPTS = 3
  */
 export async function createContainer(
   engine: Engine,
-  { name, body }: { name: string; body: unknown },
+  { ticket, body }: { ticket: Pick<RunTicket, 'name' | 'labels' | 'run'>; body: unknown },
   { signal, logger }: { signal: StopSignal; logger: Logger | undefined },
 ): Promise<string> {
   const created = await withPatience(signal, (patient) =>
-    engine.json('containerCreate', { query: { name }, body, signal: patient }),
+    engine.json('containerCreate', { query: { name: ticket.name }, body, signal: patient }),
   ).catch(async (error: unknown) => {
-    // Without a status the container may exist all the same; its name is ours alone.
-    if (isFailure(error) && error.details?.status === undefined) await removeContainer(engine, name, logger)
+    const status = isFailure(error) ? error.details?.status : 0
+    const untold = status === undefined || (typeof status === 'number' && status >= 500)
+    if (status === 409 || (untold && (await isTaken(engine, ticket, logger)))) throw alreadyThere(ticket.run)
     throw error
   })
   const { Id, Warnings } = fieldsOf(created.body)
   const id = textOf(Id)
   if (!/^[0-9a-f]{64}$/.test(id)) {
-    await removeContainer(engine, name, logger)
+    await isTaken(engine, ticket, logger)
     throw malformedAnswer('/containers/create', 'it has no container id')
   }
   const warnings = textsOf(Warnings).filter((warning) => warning !== '')
@@ -46,6 +49,39 @@ export async function createContainer(
     )
   }
   return id
+}
+
+/** Two hosts, or one twice, were told to run the same call: the container's name lets one of them. */
+export function alreadyThere(run: string): Failure {
+  return new Failure(
+    'CONFLICT',
+    `The call ${run} has a container already, so nothing was started for it again. Ask what became of it: POST /containers/run/collect.`,
+    { retriable: false, details: { run_id: run } },
+  )
+}
+
+/**
+ * After a create of which the engine did not say that it was done: a container with these labels is removed. True when the
+ * name is another container's, which Podman tells by a status that says nothing.
+ */
+async function isTaken(
+  engine: Engine,
+  { name, labels }: Pick<RunTicket, 'name' | 'labels'>,
+  logger: Logger | undefined,
+): Promise<boolean> {
+  try {
+    const { body } = await cleanUp('the look for a container', (signal) =>
+      engine.json('containerInspect', { id: name, signal }),
+    )
+    const { Id, Config } = fieldsOf(body)
+    if (fieldsOf(fieldsOf(Config).Labels)[MAC_LABEL] !== labels[MAC_LABEL]) return true
+    await removeContainer(engine, textOf(Id), logger)
+  } catch (error) {
+    if (!isFailure(error) || error.details?.status !== 404) {
+      logger?.error('a container that may have been created could not be looked for', { container: name, cause: error })
+    }
+  }
+  return false
 }
 
 /** Throws POSTURE_MISMATCH naming the control that the engine did not keep; the container must then never be started. */

@@ -18,12 +18,14 @@ export interface RunMark {
 /** Present on every run's container, and asked for in listings. */
 export const MAC_LABEL = 'skillgate.mac'
 const OWNER = 'skillgate.owner'
-const RUN = 'skillgate.run'
+export const RUN_LABEL = 'skillgate.run'
 const DEADLINE = 'skillgate.deadline'
 const SPEC = 'skillgate.spec'
 const MIN_KEY_BYTES = 32
 
 export interface RunLabels {
+  /** The one name that a container of this call can have, so that there cannot be two of them. */
+  nameOf(run: string): string
   write(name: string, mark: RunMark): Record<string, string>
   /** Undefined when the labels are not ours, or were ours on another container. */
   read(name: string, labels: Record<string, unknown>): RunMark | undefined
@@ -51,9 +53,14 @@ export function createRunLabels(signingKey: string | Uint8Array = randomBytes(MI
       .digest('hex')
 
   return {
+    nameOf: (run) =>
+      `skillgate-${createHmac('sha256', key)
+        .update(JSON.stringify(['skillgate-name-1', run]))
+        .digest('hex')
+        .slice(0, 32)}`,
     write: (name, mark) => ({
       [OWNER]: mark.owner,
-      [RUN]: mark.run,
+      [RUN_LABEL]: mark.run,
       [DEADLINE]: String(mark.deadline),
       [SPEC]: mark.spec,
       [MAC_LABEL]: codeOf(name, mark),
@@ -61,7 +68,7 @@ export function createRunLabels(signingKey: string | Uint8Array = randomBytes(MI
     read(name, labels) {
       const mark = {
         owner: textOf(labels[OWNER]),
-        run: textOf(labels[RUN]),
+        run: textOf(labels[RUN_LABEL]),
         deadline: Number(textOf(labels[DEADLINE])),
         spec: textOf(labels[SPEC]),
       }

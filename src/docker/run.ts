@@ -1,40 +1,34 @@
 /** Runs one program in a container of its own: create, attach, start, wait or kill, and always remove. */
 
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import type { StopSignal } from '../core/stop.js'
-import { attach, createLiveOutput } from './attach.js'
+import { attach } from './attach.js'
 import { type CreateContext, type CreateRequest, createBody } from './create-body.js'
 import type { Engine, EngineIdentity } from './engine.js'
-import type { Keeper } from './keeper.js'
-import { createOutput } from './output.js'
+import { createFollow, type Ended } from './follow.js'
+import type { Keeper, RunTicket } from './keeper.js'
 import { assertPosture } from './preflight.js'
-import {
-  CLEANUP_MS,
-  createContainer,
-  type EndState,
-  inspectEnd,
-  killContainer,
-  removeContainer,
-  verifyContainer,
-  withPatience,
-} from './run-container.js'
+import type { Retention } from './retention.js'
+import { createContainer, removeContainer, verifyContainer, withPatience } from './run-container.js'
 import { resolveImage } from './run-image.js'
 import { resolveNetwork } from './run-network.js'
 import { seccompProfile } from './seccomp.js'
 import type { SeccompFiles } from './seccomp-file.js'
 import { malformedAnswer } from './upstream.js'
-import { fieldsOf } from './wire.js'
 
 export interface RunOptions {
   signal: StopSignal
   keeper: Keeper
+  retention: Retention
   /** Present when the engine reads files of this machine. */
   seccompFiles: SeccompFiles | undefined
   /** The call in the host's log, for the container's label. */
   runId?: string | undefined
+  /** Until when the container is kept. */
+  recorded?: RequestOptions['recorded']
   onOutput?: RequestOptions['onOutput']
   onProgress?: RequestOptions['onProgress']
   logger?: Logger | undefined
@@ -56,15 +50,10 @@ export interface RunAnswer {
   warnings?: string[]
 }
 
-/** The output ends with the container; this bounds the wait for its last bytes when the engine forgets to close it. */
-const DRAIN_IDLE_MS = 2_000
-
-/** Why a program was ended before its time. */
-type Cause = 'deadline' | 'output_limit' | 'abort'
-
 /**
  * Resolves with what became of the program. Rejects when it never ran; when `signal` ended it (ABORTED or TIMEOUT) or the
- * engine was lost, the Failure's `partial.data.run` has the outcome so far. The container is removed either way.
+ * engine was lost, the Failure's `partial.data.run` has the outcome so far. A container
+ * that was started is removed when the outcome is recorded, any other at once.
  */
 export async function runProgram(engine: Engine, spec: RunSpec, options: RunOptions): Promise<RunAnswer> {
   const { signal, keeper, runId, progress = {} } = options
@@ -75,6 +64,7 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
   const networkId = await resolveNetwork(engine, spec.network, signal)
   const image = await resolveImage(engine, spec, identity, options)
   const ticket = keeper.begin(spec, runId)
+  let over = ticket.end
   try {
     const request = createBody(spec, {
       image,
@@ -92,8 +82,10 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
       ...options,
       request,
       identity,
-      name: ticket.name,
+      ticket,
       onStart(soFar) {
+        // From here on it is over when its container is dealt with.
+        over = () => {}
         progress.soFar = () => complete(soFar())
       },
       onEnd(end, id) {
@@ -114,7 +106,7 @@ export async function runProgram(engine: Engine, spec: RunSpec, options: RunOpti
     const warnings = [...ended.warnings, ...(left === undefined ? [] : [`container ${left} could not be removed`])]
     return warnings.length === 0 ? { run } : { run, warnings }
   } finally {
-    ticket.end()
+    over()
   }
 }
 
@@ -131,7 +123,7 @@ async function seccompFor(
 interface Prepared extends RunOptions {
   request: CreateRequest
   identity: EngineIdentity
-  name: string
+  ticket: RunTicket
   onStart(soFar: () => Ended['outcome']): void
   onEnd(ended: Ended, id: string): void
 }
@@ -142,8 +134,8 @@ async function runOnce(
   spec: RunSpec,
   prepared: Prepared,
 ): Promise<{ ended: Ended; left: string | undefined }> {
-  const { request, identity, name, signal, logger, onEnd } = prepared
-  const id = await createContainer(engine, { name, body: request.body }, { signal, logger })
+  const { request, identity, ticket, signal, logger, onEnd, retention, recorded } = prepared
+  const id = await createContainer(engine, { ticket, body: request.body }, { signal, logger })
   let ended: Ended
   try {
     await verifyContainer(engine, id, { request, identity, signal })
@@ -154,52 +146,20 @@ async function runOnce(
     if (left === undefined || !isFailure(error)) throw error
     throw amend(error, { details: { not_removed: left } })
   }
-  return { ended, left: await removeContainer(engine, id, logger) }
-}
-
-interface Ended {
-  outcome: Omit<RunOutcome, 'image_id' | 'posture'>
-  /** Set when we ended it. */
-  cause: Cause | undefined
-  /** Set when the engine was lost after it was told to start: the program may have run, to an end unknown. */
-  lost?: Failure
-  warnings: string[]
+  return { ended, left: await retention.dispose({ id, ticket }, recorded) }
 }
 
 async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepared): Promise<Ended> {
-  const { signal, onOutput, logger, onStart } = options
-  const output = createOutput(spec.output)
-  const live = createLiveOutput(onOutput, logger)
-  const ending = createEnding(signal)
-  const streams = await attach(engine, id, {
-    stdin: spec.stdin,
-    signal,
-    onPiece(stream, bytes) {
-      live.push(stream, bytes)
-      if (!output.push(stream, bytes)) ending.end('output_limit')
-    },
-  })
-  const soFar = (end: Partial<EndState>, cause?: Cause): Ended['outcome'] => {
-    const { stdout, stderr, output: counts } = output.result()
-    return {
-      exit_code: cause === undefined ? (end.exit_code ?? null) : null,
-      ...(cause && { signal: 'SIGKILL' }),
-      ended_by: cause ?? (end.exit_code === undefined ? 'engine_lost' : 'exit'),
-      stdout,
-      stderr,
-      timed_out: cause === 'deadline',
-      oom_killed: end.oom_killed ?? false,
-      output: { ...counts, ...(cause === 'output_limit' && { limit_exceeded: true }) },
-      duration_ms: end.duration_ms ?? 0,
-    }
-  }
+  const { signal, onStart } = options
+  const follow = createFollow(engine, id, { ...options, output: spec.output })
+  const streams = await attach(engine, id, { stdin: spec.stdin, signal, onPiece: follow.onPiece })
   let mayHaveRun = false
   try {
     // What the engine has closed already is not what the program will print to. One turn reads the end, the next tells it.
     await nextTurn()
     await nextTurn()
     if (streams.closed()) throw malformedAnswer('/containers/{id}/attach', 'it ended before the program was started')
-    onStart(() => soFar({}))
+    onStart(follow.soFar)
     // Once, by full id: a second start of a container that has exited would run the program again.
     const { changed } = await withPatience(signal, (patient) =>
       engine.json('containerStart', { id, signal: patient }),
@@ -209,67 +169,13 @@ async function execute(engine: Engine, id: string, spec: RunSpec, options: Prepa
     })
     mayHaveRun = true
     if (!changed) throw malformedAnswer('/containers/{id}/start', 'it had been started already, and not by this run')
-    ending.endAfter(spec.timeout_ms)
-    const cause = await waitOrKill(engine, id, ending.cause)
-    const missing = await streams.drained({ idleMs: DRAIN_IDLE_MS, longestMs: drainTime(cause) })
-    live.end()
-    const outcome = soFar(await inspectEnd(engine, id), cause)
-    // Past the limit it was cut off by us, which the outcome says.
-    return { cause, outcome, warnings: missing === undefined || cause === 'output_limit' ? [] : [missing] }
+    return await follow.toEnd(streams, spec.timeout_ms)
   } catch (error) {
     if (!mayHaveRun || !isFailure(error)) throw error
-    return { cause: undefined, outcome: soFar({}), lost: error, warnings: [] }
+    return { cause: undefined, outcome: follow.soFar(), lost: error, warnings: [] }
   } finally {
-    ending.dispose()
+    follow.dispose()
     streams.close()
-  }
-}
-
-/** Past the limit nothing more is wanted; after another kill, what is under way still counts. */
-function drainTime(cause: Cause | undefined): number {
-  if (cause === undefined) return CLEANUP_MS
-  return cause === 'output_limit' ? 0 : DRAIN_IDLE_MS
-}
-
-/** Resolves with the cause when the program was killed for it, and with undefined when it ended by itself. */
-async function waitOrKill(engine: Engine, id: string, cause: Promise<Cause>): Promise<Cause | undefined> {
-  const waiting = new AbortController()
-  const query = { condition: 'not-running' }
-  const exited = engine.json('containerWait', { id, query, signal: waiting.signal }).then(({ body }) => {
-    if (!Number.isInteger(fieldsOf(body).StatusCode)) throw malformedAnswer('/containers/{id}/wait', 'it has no status')
-  })
-  exited.catch(() => {})
-  try {
-    const reason = await Promise.race([exited, cause])
-    if (reason === undefined) return undefined
-    const killed = await killContainer(engine, id)
-    await Promise.race([exited, delay(CLEANUP_MS, undefined, { signal: waiting.signal })])
-    return killed ? reason : undefined
-  } finally {
-    waiting.abort()
-  }
-}
-
-/** The first of a deadline, the output limit and the caller's abort. */
-function createEnding(signal: StopSignal) {
-  let settle: (cause: Cause) => void = () => {}
-  let timer: NodeJS.Timeout | undefined
-  const cause = new Promise<Cause>((resolve) => {
-    settle = resolve
-  })
-  const onAbort = () => settle('abort')
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  return {
-    cause,
-    end: (why: Cause) => settle(why),
-    endAfter(milliseconds: number) {
-      timer = setTimeout(settle, milliseconds, 'deadline')
-    },
-    dispose() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    },
   }
 }
 

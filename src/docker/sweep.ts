@@ -7,6 +7,9 @@ import { removeContainer } from './run-container.js'
 import { MAC_LABEL, type RunLabels, type RunMark } from './run-labels.js'
 import { fieldsOf, listOf, textOf, textsOf } from './wire.js'
 
+/** How long past its deadline a container stays whose host's log cannot be asked. */
+const UNANSWERED_MS = 24 * 3_600_000
+
 /** What a sweep did. */
 export interface Sweep {
   /** Containers of skillgate's whose labels verified. */
@@ -21,6 +24,10 @@ export interface SweepOptions {
   owner: string
   /** Names of the containers whose runs are under way here. */
   active: ReadonlySet<string>
+  /** Names of those whose outcome could not be recorded here. */
+  left: ReadonlySet<string>
+  /** Whether the host's log still waits for the outcome of a call; such a container is never removed. */
+  isRunOpen?: ((runId: string) => Promise<boolean>) | undefined
   logger: Logger | undefined
   now: () => Date
 }
@@ -36,7 +43,7 @@ export async function sweep(engine: Engine, options: SweepOptions, signal: StopS
     const { name, mark } = readMark(container, labels)
     if (mark === undefined) continue
     found += 1
-    if (!isLeftOver(name, mark, options)) continue
+    if (!isLeftOver(name, mark, options) || (await isWanted(name, mark, options))) continue
     signal.throwIfAborted()
     const id = textOf(container.Id)
     logger?.warn('a container that a run left behind is removed', { container: id, run: mark.run })
@@ -59,7 +66,28 @@ export function readMark(
 }
 
 /** Another host that may live still has until the deadline; a dead one, or a run of ours that is over, has not. */
-function isLeftOver(name: string, { owner, deadline }: RunMark, { owner: own, active, now }: SweepOptions): boolean {
-  if (owner === own) return !active.has(name)
-  return now().getTime() > deadline || isGone(owner)
+function isLeftOver(
+  name: string,
+  { owner, deadline }: RunMark,
+  { owner: own, active, left, now }: SweepOptions,
+): boolean {
+  if (active.has(name)) return false
+  if (now().getTime() > deadline) return true
+  return owner === own ? !left.has(name) : isGone(owner)
+}
+
+/** Asked only of what would be removed. A log that cannot answer gets a long while. */
+async function isWanted(
+  name: string,
+  { run, deadline }: RunMark,
+  { isRunOpen, logger, now }: SweepOptions,
+): Promise<boolean> {
+  // A run without a call has no log.
+  if (isRunOpen === undefined || run === name) return false
+  try {
+    return await isRunOpen(run)
+  } catch (cause) {
+    logger?.warn('whether a run is still open could not be told, so its container stays', { run, cause })
+    return now().getTime() <= deadline + UNANSWERED_MS
+  }
 }

@@ -14,6 +14,14 @@ export const JSON_HEADERS = { ...BASE_HEADERS, 'content-type': 'application/json
 export const jsonAnswer = (status: number, body: unknown, headers: Record<string, string> | undefined = {}): Response =>
   new Response(JSON.stringify(body), { status, headers: { ...JSON_HEADERS, ...headers } })
 
+/** An answer that was made elsewhere, with the headers of every answer where it has none of its own. */
+export function framed(response: Response): Response {
+  for (const [name, value] of Object.entries(BASE_HEADERS)) {
+    if (!response.headers.has(name)) response.headers.set(name, value)
+  }
+  return response
+}
+
 /** The failure behind anything thrown. What is not a Failure is unknown: its own text goes no further than `cause`. */
 export const toFailure = (error: unknown): Failure =>
   isFailure(error)

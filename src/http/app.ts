@@ -6,7 +6,7 @@ import type { Gate } from '../core/gate.js'
 import { parseInput } from '../core/input.js'
 import type { Logger } from '../core/provider.js'
 import { createRedactor } from '../redaction/index.js'
-import { failureAnswer, jsonAnswer, toFailure } from './answer.js'
+import { failureAnswer, framed, jsonAnswer, toFailure } from './answer.js'
 import { createCors } from './cors.js'
 import { createHostCheck, createTokenCheck } from './guard.js'
 import { readJson, readQuery } from './input.js'
@@ -21,6 +21,8 @@ export interface HttpAppOptions {
   allowedHosts?: readonly string[]
   /** Origins whose pages may call, e.g. `https://console.example`. Default: none. */
   corsOrigins?: readonly string[]
+  /** Handlers of further paths, behind the same checks of host and token, and of the origin of whoever is a web page. */
+  mounts?: Readonly<Record<string, (request: Request) => Promise<Response>>>
   /** Receives the causes of failures of the server's own. */
   logger?: Logger
 }
@@ -51,6 +53,7 @@ export function createHttpApp({
   adminToken,
   allowedHosts = [],
   corsOrigins = [],
+  mounts = {},
   logger,
 }: HttpAppOptions): HttpApp {
   const checkHost = createHostCheck(allowedHosts)
@@ -100,7 +103,10 @@ export function createHttpApp({
       const preflight = cors.preflight(request)
       if (preflight !== undefined) return preflight
       if (!isOpen(request.method, pathname)) checkToken(request.headers.get('authorization'))
-      return await router.fetch(request)
+      const mounted = Object.hasOwn(mounts, pathname) ? mounts[pathname] : undefined
+      if (mounted === undefined) return await router.fetch(request)
+      cors.checkOrigin(request)
+      return framed(await mounted(request))
     } catch (error) {
       return fail(request, error)
     }

@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { FAILURES, type FailureCode } from '../core/failure.js'
 import { type JsonSchema, toJsonSchema } from '../core/input.js'
+import { VERSION } from '../core/version.js'
 import { COMPONENTS, ErrorAnswer } from './documents.js'
 import type { Route } from './route.js'
-import { VERSION } from './version.js'
 
 export interface OpenApiDocument {
   openapi: '3.1.0'

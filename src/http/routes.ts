@@ -4,6 +4,7 @@ import { EVENT_TYPES } from '../core/event.js'
 import { PolicyDocument } from '../core/policy.js'
 import { SkillRegistration } from '../core/registry.js'
 import { IntentInput, MessageInput, SessionInput } from '../core/session.js'
+import { VERSION } from '../core/version.js'
 import {
   AuditValidation,
   Decision,
@@ -21,7 +22,6 @@ import {
 } from './documents.js'
 import { openApi } from './openapi.js'
 import { type Route, route } from './route.js'
-import { VERSION } from './version.js'
 
 const limit = (byDefault: number) =>
   z

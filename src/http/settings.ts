@@ -5,12 +5,7 @@ import { describe, Failure, isFailure } from '../core/failure.js'
 import { parsePublicKeys } from '../core/signature.js'
 import { isLoopback } from './guard.js'
 
-export interface ServeSettings {
-  adminToken: string
-  host: string
-  port: number
-  allowedHosts: string[]
-  corsOrigins: string[]
+export interface KeySettings {
   /** Authenticates the labels of run containers; undefined makes one that ends with the process. */
   signingKey: string | undefined
   /** As `createGate` takes them. */
@@ -19,18 +14,21 @@ export interface ServeSettings {
   gateway: { url: string; credential: string } | undefined
 }
 
+export interface ServeSettings extends KeySettings {
+  adminToken: string
+  host: string
+  port: number
+  allowedHosts: string[]
+  corsOrigins: string[]
+}
+
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = '8090'
 const MIN_TOKEN = 16
-/** For a durable log, which this version does not have: to start without would lose what somebody expects to be kept. */
-const DURABLE = ['DATA_DIR', 'DATABASE_URL', 'LEASE_MS']
 const MIN_KEY_BYTES = 32
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
-  for (const name of DURABLE) {
-    if (env[name]) throw refused(name, 'is set, but this version keeps its log in memory only. Unset it to start')
-  }
   const { host, port } = parseListen(env)
   return {
     adminToken: parseToken(env.ADMIN_TOKEN ?? '', host),
@@ -38,14 +36,12 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port,
     allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
     corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
-    signingKey: parseSigningKey(env.SIGNING_KEY || undefined),
-    publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
-    gateway: parseGateway(env.GATEWAY_URL || undefined, env.GATEWAY_CREDENTIAL || undefined),
+    ...parseKeySettings(env),
   }
 }
 
 /** The client itself judges both. */
-function parseGateway(url: string | undefined, credential: string | undefined): ServeSettings['gateway'] {
+function parseGateway(url: string | undefined, credential: string | undefined): KeySettings['gateway'] {
   if (url !== undefined && credential !== undefined) return { url, credential }
   if (url === undefined && credential === undefined) return undefined
   const missing = url === undefined ? 'GATEWAY_URL' : 'GATEWAY_CREDENTIAL'
@@ -56,6 +52,13 @@ function parseGateway(url: string | undefined, credential: string | undefined): 
 export function parseListen(env: Readonly<Record<string, string | undefined>>): { host: string; port: number } {
   return { host: parseListenHost(env.HOST || DEFAULT_HOST), port: parsePort(env.PORT || DEFAULT_PORT) }
 }
+
+/** The part of it that a command without a server of its own needs. */
+export const parseKeySettings = (env: Readonly<Record<string, string | undefined>>): KeySettings => ({
+  signingKey: parseSigningKey(env.SIGNING_KEY || undefined),
+  publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
+  gateway: parseGateway(env.GATEWAY_URL || undefined, env.GATEWAY_CREDENTIAL || undefined),
+})
 
 /** Throws INVALID_INPUT for a SIGNING_KEY that is too short. */
 export function parseSigningKey(key: string | undefined): string | undefined {

@@ -130,6 +130,7 @@ export async function createFakeEngine({
     networks,
     containers: new Map(),
     createWarnings,
+    starts: [],
     programFor: (argv) => table.get(JSON.stringify(argv)) ?? unknownProgram,
     now,
   }

@@ -48,6 +48,8 @@ export interface FakeWorld {
   networks: FakeNetwork[]
   containers: Map<string, FakeContainer>
   createWarnings: string[]
+  /** Starts that it remembers, also of containers that are gone. */
+  starts: { container: FakeContainer; at: Date }[]
   programFor(argv: string[]): FakeProgram
   now: () => Date
 }
@@ -95,15 +97,31 @@ export const FAKE_ROUTES: Record<string, Route> = {
     const newestFirst = [...containers.values()].reverse()
     const { label: labels = [] } = JSON.parse(query.get('filters') ?? '{}') as { label?: string[] }
     const listed = newestFirst.filter(
-      ({ state, config }) =>
-        (all || state === 'running') && labels.every((label) => Object.hasOwn(config.Labels ?? {}, label)),
+      ({ state, config }) => (all || state === 'running') && labels.every((label) => isLabelled(config, label)),
     )
     return { status: 200, json: (limit > 0 ? listed.slice(0, limit) : listed).map(containerSummary) }
   },
   'GET /containers/{id}/json': (world, request) =>
     withContainer((container) => ({ status: 200, json: containerInspect(container, world.networks) }))(world, request),
   'POST /containers/create': createContainer,
-  'POST /containers/{id}/start': withContainer((container) => (container.start() ? NO_CONTENT : { status: 304 })),
+  'POST /containers/{id}/start': (world, request) =>
+    withContainer((container) => {
+      if (!container.start()) return { status: 304 }
+      world.starts.push({ container, at: world.now() })
+      return NO_CONTENT
+    })(world, request),
+  'GET /events': ({ starts }, { query }) => {
+    const { container: wanted = [] } = JSON.parse(query.get('filters') ?? '{}') as { container?: string[] }
+    const until = Number(query.get('until')) * 1000
+    const told = starts.filter(({ container: { id, name }, at }) => {
+      return at.getTime() <= until && (wanted.includes(id) || wanted.includes(name))
+    })
+    const lines = told.map(({ container: { id, name } }) => ({
+      Action: 'start',
+      Actor: { ID: id, Attributes: { name } },
+    }))
+    return { status: 200, bytes: Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join('')) }
+  },
   'POST /containers/{id}/stop': withContainer(async (container, { query }) =>
     (await container.stop(Number(query.get('t') ?? 10))) ? NO_CONTENT : { status: 304 },
   ),
@@ -123,7 +141,10 @@ export const FAKE_ROUTES: Record<string, Route> = {
     world.containers.delete(container.id)
     return NO_CONTENT
   },
-  'GET /containers/{id}/logs': withContainer((container, { query }) => {
+  'GET /containers/{id}/logs': withContainer(async (container, { query }) => {
+    const log = container.config.HostConfig?.LogConfig as { Type?: string } | undefined
+    if (log?.Type === 'none') return refusal(500, "using the 'none' log driver, cannot read logs")
+    if (/^(1|true)$/i.test(query.get('follow') ?? '')) await container.wait(false)
     const streams = new Set(['stdout', 'stderr'].filter((stream) => /^(1|true)$/i.test(query.get(stream) ?? '')))
     if (streams.size === 0) return refusal(400, 'Bad parameters: you must choose at least one stream')
     const timestamps = /^(1|true)$/i.test(query.get('timestamps') ?? '')
@@ -142,6 +163,12 @@ export const FAKE_ROUTES: Record<string, Route> = {
     const network = networks.find(matches)
     return network ? { status: 200, json: networkInspect(network) } : refusal(404, `network ${name} not found`)
   },
+}
+
+/** `name` or `name=value`, as a filter has it. */
+function isLabelled({ Labels = {} }: FakeContainerConfig, filter: string): boolean {
+  const [name = '', value] = filter.split(/=(.*)/s)
+  return Object.hasOwn(Labels, name) && (value === undefined || Labels[name] === value)
 }
 
 export function refusal(status: number, message: string): FakeReply {

@@ -86,7 +86,7 @@ test('a program is confined by all of these, and nothing is added', () => {
       Init: true,
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
-      LogConfig: { Type: 'local', Config: { 'max-size': '1m', 'max-file': '1', compress: 'false' } },
+      LogConfig: { Type: 'local', Config: { 'max-size': '1m', 'max-file': '2', compress: 'false' } },
     },
   })
 })

@@ -74,11 +74,13 @@ for (const [name, options, spoken] of [
 ] as const) {
   test(`an engine that speaks ${name} is spoken to in ${spoken}, agreed upon once`, async (t) => {
     const { fake, provider } = await open(t, options)
-    assert.equal((await provider.engine()).apiVersion, spoken)
+    const { apiVersion, id } = await provider.engine()
+    assert.deepEqual([apiVersion, id], [spoken, 'FAKE:ENGINE'])
     await provider.request('GET', '/containers')
     await provider.request('GET', '/images')
     const paths = fake.requests.map(({ path }) => path)
-    assert.deepEqual(paths, ['/_ping', '/version', `/v${spoken}/containers/json`, `/v${spoken}/images/json`])
+    const versioned = ['info', 'containers/json', 'images/json'].map((path) => `/v${spoken}/${path}`)
+    assert.deepEqual(paths, ['/_ping', '/version', ...versioned])
   })
 }
 

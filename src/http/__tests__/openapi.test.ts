@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { FAILURES } from '../../core/failure.js'
+import { VERSION } from '../../core/version.js'
 import { openApi } from '../openapi.js'
 import { ROUTES } from '../routes.js'
-import { VERSION } from '../version.js'
 import { createFixture } from './fixture.js'
 
 interface Operation {

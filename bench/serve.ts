@@ -1,0 +1,98 @@
+/** Runs per second over HTTP: accepted, executed and logged by a server on one core, as many at a time as the table says. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Client } from 'undici'
+import { ms, printTable, quantile, ratio } from './measure.js'
+
+const TOKEN = 'for-the-benchmark-and-nothing-else'
+const RUNS = 8_000
+const KINDS = ['denied', 'allowed'] as const
+const CONCURRENCIES = [1, 16, 64] as const
+
+interface Measured {
+  perSecond: number
+  p50: number
+  p99: number
+}
+
+/** The first store is the one that the others are held against. */
+export async function benchServe(stores: readonly { name: string; args: string[]; env?: Record<string, string> }[]) {
+  const rows: string[][] = []
+  const reference = new Map<string, number>()
+  for (const store of stores) {
+    const server = await startHost(store.args, store.env ?? {})
+    try {
+      for (const kind of KINDS) await load(server.url, kind, 64, RUNS / 4)
+      for (const concurrency of CONCURRENCIES) {
+        for (const kind of KINDS) {
+          const runs = concurrency === 1 ? RUNS / 8 : RUNS
+          const { perSecond, p50, p99 } = await load(server.url, kind, concurrency, runs)
+          const key = `${kind} ${concurrency}`
+          if (!reference.has(key)) reference.set(key, perSecond)
+          const share = ratio(perSecond / (reference.get(key) ?? perSecond))
+          rows.push([store.name, kind, String(concurrency), perSecond.toFixed(0), share, ms(p50), ms(p99)])
+        }
+      }
+    } finally {
+      server.process.kill('SIGTERM')
+      await once(server.process, 'exit')
+    }
+  }
+  const header = ['store', 'intent', 'at a time', 'runs/s', `of ${stores[0]?.name}`, 'p50 of the 202', 'p99']
+  printTable('Runs per second over HTTP, the server on one core', header, rows)
+}
+
+/** Each of the clients has a session and a connection of its own. The time counts until the last run's end is in the log. */
+async function load(url: string, kind: (typeof KINDS)[number], concurrency: number, runs: number): Promise<Measured> {
+  const clients = Array.from({ length: concurrency }, () => new Client(url, { pipelining: 1 }))
+  const tool = kind === 'allowed' ? 'instant.look' : 'instant.change'
+  const body = JSON.stringify({ role: 'assistant', content: 'go', intents: [{ tool, params: { text: 'here' } }] })
+  const sessions = await Promise.all(
+    clients.map(async (client) => {
+      const { id } = await call<{ id: string }>(client, 'POST', '/sessions', '{}')
+      const policy = { overrides: [{ tool: 'instant.look', allow: true }] }
+      await call(client, 'PUT', `/sessions/${id}/policy`, JSON.stringify(policy))
+      return id
+    }),
+  )
+  const latencies: number[] = []
+  let left = runs
+  const started = performance.now()
+  await Promise.all(
+    clients.map(async (client, index) => {
+      let last: string | undefined
+      while (left-- > 0) {
+        const sent = performance.now()
+        last = (await call<{ run_id: string }>(client, 'POST', `/sessions/${sessions[index]}/messages`, body)).run_id
+        latencies.push(performance.now() - sent)
+      }
+      // Runs of a session end in order.
+      while (last !== undefined && !(await isEnded(client, last)));
+    }),
+  )
+  const seconds = (performance.now() - started) / 1_000
+  await Promise.all(clients.map((client) => client.close()))
+  return { perSecond: latencies.length / seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
+}
+
+const isEnded = async (client: Client, run: string): Promise<boolean> =>
+  'ended_at' in (await call<object>(client, 'GET', `/runs/${run}`))
+
+async function call<T>(client: Client, method: 'GET' | 'POST' | 'PUT', path: string, body?: string): Promise<T> {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+  const response = await client.request({ method, path: `/v1${path}`, headers, body: body ?? null })
+  const answer = (await response.body.json()) as T
+  if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
+  return answer
+}
+
+async function startHost(args: readonly string[], env: Record<string, string>) {
+  const host = ['--import', 'tsx', 'bench/serve-host.ts', ...args]
+  // The first core; what asks runs on the others.
+  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, ...host], {
+    env: { ...process.env, ...env, ADMIN_TOKEN: TOKEN },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
+  return { process: child, url: line.toString().trim() }
+}

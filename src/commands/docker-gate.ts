@@ -1,0 +1,92 @@
+/** The gate of a command: the Docker skills, what they reach an engine through, and what ends both in order. */
+import { Failure, isFailure } from '../core/failure.js'
+import { createGate, type Gate } from '../core/gate.js'
+import type { Logger } from '../core/provider.js'
+import type { KeySettings } from '../http/settings.js'
+import { keepSigningKey } from '../http/signing-key.js'
+import { createRedactor } from '../redaction/index.js'
+import { createMemoryStore } from '../stores/memory.js'
+import { INSTALLED_SKILLS } from './installed-skills.js'
+import { createLineLogger } from './line-logger.js'
+import { createSkillsClient } from './skills-client.js'
+import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+
+/** What runs at a shutdown has so long to end by itself. */
+const GRACE_MS = 5_000
+/** Shorter ones stand in harmless text too often to be removed from it. */
+const MIN_SECRET = 8
+
+export interface DockerGate {
+  gate: Gate
+  logger: Logger
+  /** Says so when no engine answers, and begins to sweep what earlier processes left. */
+  checkEngine(): Promise<void>
+  /** Ends the runs, and removes their containers. */
+  close(): Promise<void>
+}
+
+/** `secrets`: those of the command itself, beside the signing key and the database's password. */
+export async function createDockerGate(
+  { signingKey: given, publicKeys, gateway }: KeySettings,
+  { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
+): Promise<DockerGate> {
+  const { key: signingKey, problem } = findSigningKey(given, settings)
+  const secrets = [...own, signingKey ?? '', passwordOf(settings), gateway?.credential ?? ''].filter(
+    (secret) => secret.length >= MIN_SECRET,
+  )
+  const logger = createLineLogger(createRedactor({ registered: secrets }))
+  if (problem !== undefined) {
+    logger.warn(
+      'No signing key can be kept, so containers that this process leaves when it is killed stay. Set SIGNING_KEY.',
+      { cause: problem },
+    )
+  }
+  const store = settings === undefined ? createMemoryStore() : await openStore(settings)
+  const isOpen = (callId: string) => gate.isOpen(callId)
+  const skills = createSkillsClient({ gateway, signingKey, isOpen, logger })
+  const gate = createGate({
+    skills: INSTALLED_SKILLS,
+    store,
+    providerClient: skills.client,
+    secrets,
+    publicKeys,
+    logger,
+    ...(signingKey && { signingKey }),
+  })
+  let closing = false
+  return {
+    gate,
+    logger,
+    checkEngine: () => skills.check(() => closing),
+    async close() {
+      closing = true
+      await gate.close({ graceMs: GRACE_MS })
+      await skills.close()
+    },
+  }
+}
+
+/** A key that outlives the process, and what was wrong when there is none. */
+function findSigningKey(
+  given: string | undefined,
+  store: StoreSettings | undefined,
+): { key?: string; problem?: unknown } {
+  if (given !== undefined) return { key: given }
+  if (store?.kind === 'postgres') {
+    const message =
+      'SIGNING_KEY is not set, and the hosts on a shared store need the same. Make one with openssl rand -hex 32.'
+    throw new Failure('INVALID_INPUT', message, { details: { field: 'SIGNING_KEY' } })
+  }
+  try {
+    return { key: keepSigningKey(store?.directory ?? DEFAULT_DIRECTORY) }
+  } catch (problem) {
+    if (isFailure(problem)) throw problem
+    return { problem }
+  }
+}
+
+function passwordOf(store: StoreSettings | undefined): string {
+  if (store?.kind !== 'postgres') return ''
+  const { password } = new URL(store.connectionString)
+  return decodeURIComponent(password)
+}

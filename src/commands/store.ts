@@ -1,0 +1,56 @@
+/** The store that a command's environment names: a directory of its own, or a PostgreSQL that several hosts share. */
+import { describe, Failure } from '../core/failure.js'
+import type { Store } from '../core/store.js'
+import { createEmbeddedStore } from '../stores/embedded.js'
+
+export const DEFAULT_DIRECTORY = './.skillgate'
+
+/** For the help of a command. */
+export const STORE_SETTINGS = `  DATA_DIR         directory of the log (${DEFAULT_DIRECTORY}); one process at a time writes to it
+  DATABASE_URL     instead of a directory: a PostgreSQL that several hosts may share, postgres://user:password@host/database
+`
+
+export type StoreSettings =
+  | { kind: 'embedded'; directory: string }
+  | { kind: 'postgres'; connectionString: string; leaseMs: number }
+
+const DEFAULT_LEASE_MS = '15000'
+const MIN_LEASE_MS = 1_000
+const MAX_LEASE_MS = 600_000
+
+/** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
+export function parseStoreSettings(env: Readonly<Record<string, string | undefined>>): StoreSettings {
+  const { DATA_DIR: directory, DATABASE_URL: connectionString, LEASE_MS: lease } = env
+  if (!connectionString) {
+    if (lease)
+      throw refused('LEASE_MS', 'is set, but hosts have leases on a shared store only. Set DATABASE_URL, or unset it')
+    return { kind: 'embedded', directory: directory || DEFAULT_DIRECTORY }
+  }
+  if (directory) throw refused('DATA_DIR', 'and DATABASE_URL are both set. Unset one of them')
+  if (!/^postgres(?:ql)?:\/\/./.test(connectionString)) {
+    // Not shown: it may hold a password.
+    throw refused(
+      'DATABASE_URL',
+      'is no address of a PostgreSQL. It looks like postgres://user:password@host:5432/database',
+    )
+  }
+  const text = lease || DEFAULT_LEASE_MS
+  const leaseMs = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (leaseMs < MIN_LEASE_MS || leaseMs > MAX_LEASE_MS) {
+    throw refused('LEASE_MS', `${describe(text)} is no time. Set milliseconds from ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`)
+  }
+  return { kind: 'postgres', connectionString, leaseMs }
+}
+
+/** `readOnly`: beside whoever writes; nothing can be appended. */
+export async function openStore(settings: StoreSettings, { readOnly = false } = {}): Promise<Store> {
+  if (settings.kind === 'embedded') return createEmbeddedStore({ directory: settings.directory, readOnly })
+  const { connectionString, leaseMs } = settings
+  const { createSharedPostgresStore } = await import('../stores/shared-postgres.js').catch((cause) => {
+    throw new Failure('UNAVAILABLE', 'DATABASE_URL needs two packages: npm install pg graphile-worker', { cause })
+  })
+  return createSharedPostgresStore({ connectionString, leaseMs })
+}
+
+const refused = (name: string, problem: string): Failure =>
+  new Failure('INVALID_INPUT', `${name} ${problem}.`, { details: { field: name } })

@@ -1,2 +1,0 @@
-/** The version that the server reports. A constant, because a host's bundler may leave package.json behind. */
-export const VERSION = '0.1.0'

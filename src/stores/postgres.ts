@@ -1,0 +1,150 @@
+/** The store of hosts that have a PostgreSQL: the whole log in its tables, shared when several hosts use it. */
+import { Failure, isFailure } from '../core/failure.js'
+import type { Store } from '../core/store.js'
+import { createSqlStore } from './sql.js'
+import type { AppendHooks } from './sql-append.js'
+import type { Database, Row } from './sql-database.js'
+
+/** What is used of `pg.Pool`, so that the host's own version fits. */
+export interface Pool {
+  connect(): Promise<PoolClient>
+  on(event: 'error', listener: () => void): unknown
+  end(): Promise<void>
+}
+
+export interface PoolClient {
+  query(query: { text: string; values?: unknown[]; name?: string }): Promise<{ rows: Row[] }>
+  on(event: 'error', listener: () => void): unknown
+  off(event: 'error', listener: () => void): unknown
+  /** True destroys the connection instead of keeping it for the next one. */
+  release(destroy?: boolean): void
+}
+
+export interface PostgresStoreOptions extends AppendHooks {
+  /** A `pg.Pool` of the host's. The store ends it when it is closed. */
+  pool: Pool
+  /** How long a read or a commit may take, connecting included, until it fails with UNAVAILABLE. */
+  timeoutMs?: number
+}
+
+/**
+ * Opens the log in a PostgreSQL database, and makes its tables (`skillgate_…`) when they are not there. What it
+ * acknowledged is on the server's disk, whatever its `synchronous_commit` is set to. Throws a Failure UNAVAILABLE when
+ * the server does not answer, or when a newer skillgate made the tables.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg'
+ * import { createGate } from 'skillgate'
+ * import { createPostgresStore } from 'skillgate/stores/postgres'
+ *
+ * const pool = new pg.Pool({ connectionString: 'postgres://skillgate@localhost/skillgate' })
+ * const gate = createGate({ skills: [], store: await createPostgresStore({ pool }) })
+ * ```
+ */
+export function createPostgresStore({ pool, timeoutMs = 5_000, ...hooks }: PostgresStoreOptions): Promise<Store> {
+  return createSqlStore(createPostgresDatabase(pool, timeoutMs), hooks)
+}
+
+/** A number that nobody else locks: the bytes of "skillgat". */
+const MIGRATION_LOCK = '8316857051265851764'
+
+interface Phase {
+  committing: boolean
+}
+
+/** `timeoutMs` bounds each call and each transaction. */
+export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database {
+  // The pool replaces an idle connection that broke. Without a listener its breaking would end the process.
+  pool.on('error', ignore)
+  const name = createNames()
+  let begin: string | undefined
+
+  /** A connection for one piece of work, and an end to it after the time, whatever the server does or does not. */
+  async function connected<T>(work: (client: PoolClient, phase: Phase) => Promise<T>): Promise<T> {
+    const phase: Phase = { committing: false }
+    let client: PoolClient | undefined
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`PostgreSQL did not answer within ${timeoutMs} ms.`)), timeoutMs)
+    })
+    const connecting = pool.connect()
+    try {
+      client = await Promise.race([connecting, late])
+      client.on('error', ignore)
+      const result = await Promise.race([work(client, phase), late])
+      client.off('error', ignore)
+      client.release()
+      return result
+    } catch (error) {
+      // What was asked on it may still be under way, and nobody may commit it now.
+      if (client !== undefined) client.release(true)
+      else connecting.then((unused) => unused.release(true)).catch(ignore)
+      throw isFailure(error) ? error : unavailable(error, phase)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    dialect: {
+      integer: 'bigint',
+      text: 'text COLLATE "C"',
+      bytes: 'bytea',
+      migrationLock: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
+    },
+    query: (sql, values) => connected((client) => ask(client, { text: numbered(sql), values: [...(values ?? [])] })),
+    transaction: (work) =>
+      connected(async (client, phase) => {
+        begin ??= await beginning(client)
+        await client.query({ text: begin })
+        const result = await work((sql, values = []) =>
+          // Prepared by name, because the same few statements come again and again.
+          ask(client, { ...name(sql), values: [...values] }),
+        )
+        phase.committing = true
+        await client.query({ text: 'COMMIT' })
+        return result
+      }),
+    close: () => pool.end(),
+  }
+}
+
+/** The isolation and the durability that the log relies on, whatever the database's own defaults are. */
+async function beginning(client: PoolClient): Promise<string> {
+  const [row] = (await client.query({ text: 'SHOW synchronous_commit' })).rows
+  const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
+  return row?.synchronous_commit === 'off' ? `${begin}; SET LOCAL synchronous_commit = on` : begin
+}
+
+async function ask(client: PoolClient, query: { text: string; values: unknown[]; name?: string }): Promise<Row[]> {
+  return (await client.query(query)).rows
+}
+
+/** Numbers the placeholders as PostgreSQL wants them. */
+function numbered(sql: string): string {
+  let count = 0
+  return sql.replaceAll('?', () => `$${++count}`)
+}
+
+function createNames(): (sql: string) => { text: string; name: string } {
+  const named = new Map<string, { text: string; name: string }>()
+  return (sql) => {
+    const known = named.get(sql) ?? { text: numbered(sql), name: `skillgate_${named.size + 1}` }
+    named.set(sql, known)
+    return known
+  }
+}
+
+function unavailable(cause: unknown, { committing }: Phase): Failure {
+  const applied = committing ? 'unknown' : 'no'
+  const outcome = committing
+    ? 'The connection was lost during the commit, so whether it was applied is unknown'
+    : 'Nothing was applied'
+  return new Failure('UNAVAILABLE', `The log in PostgreSQL cannot be used. ${outcome}. Try again later.`, {
+    details: { applied },
+    cause,
+  })
+}
+
+const ignore = (): void => {}

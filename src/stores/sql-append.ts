@@ -1,0 +1,259 @@
+/** Appends to the SQL store: those that arrive together share one transaction, and each is judged on its own. */
+import type { Head, StoredEvent } from '../core/event.js'
+import { Failure, isFailure } from '../core/failure.js'
+import type { AppendOptions, KeptAnswer, OpenRun } from '../core/store.js'
+import { leaseOver } from './hosts.js'
+import { chunked, type Database, placeholders, type Query, selectIn, type Value } from './sql-database.js'
+
+/** What a store for several hosts adds to every transaction that appends. */
+export interface AppendHooks {
+  /** Asked when an append is: the lease that it belongs to. */
+  lease?(): string | undefined
+  /** Asked when the log is locked for this transaction, before anything is written: which of these leases hold until its end. */
+  holding?(query: Query, leases: readonly string[]): Promise<ReadonlySet<string>>
+  /** Told of the sessions in which this transaction opens or ends runs, after it has. */
+  onRuns?(query: Query, sessionIds: readonly string[]): Promise<void>
+}
+
+interface Append extends AppendOptions {
+  events: StoredEvent[]
+  lease: string | undefined
+  settle: { resolve(): void; reject(error: unknown): void }
+}
+
+const MAX_GROUP = 256
+
+export function createAppender(database: Database, hooks: AppendHooks) {
+  let queue: Append[] = []
+  let working: Promise<void> | undefined
+
+  function append(events: readonly StoredEvent[], options: AppendOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Copied, because it is written later, and the caller may change its own meanwhile.
+      const copied = events.map((event) => ({ ...event }))
+      queue.push({ ...options, events: copied, lease: hooks.lease?.(), settle: { resolve, reject } })
+      working ??= work()
+    })
+  }
+
+  async function work(): Promise<void> {
+    while (queue.length > 0) {
+      // Whoever else is about to append in this turn of the event loop comes along.
+      await new Promise(setImmediate)
+      const group = queue.slice(0, MAX_GROUP)
+      queue = queue.slice(MAX_GROUP)
+      await commit(database, hooks, group)
+    }
+    working = undefined
+  }
+
+  return { append, idle: async () => working }
+}
+
+async function commit(database: Database, hooks: AppendHooks, group: readonly Append[]): Promise<void> {
+  try {
+    const verdicts = await database.transaction((query) => write(query, hooks, group))
+    for (const [index, { settle }] of group.entries()) {
+      const refused = verdicts[index]
+      if (refused === undefined) settle.resolve()
+      else settle.reject(refused)
+    }
+  } catch (error) {
+    const failure = isFailure(error)
+      ? error
+      : new Failure('UNAVAILABLE', 'The log could not be written, and nothing was applied. Try again later.', {
+          details: { applied: 'no' },
+          cause: error,
+        })
+    for (const { settle } of group) settle.reject(failure)
+  }
+}
+
+/** Writes what can be appended, and answers for each append why it cannot. */
+async function write(query: Query, hooks: AppendHooks, group: readonly Append[]): Promise<(Failure | undefined)[]> {
+  let position = await reserve(query, group)
+  const leases = new Set(group.flatMap(({ lease }) => lease ?? []))
+  const holding = leases.size === 0 ? leases : await hooks.holding?.(query, [...leases])
+  const ends = await readEnds(query, group)
+  const taken = await readTaken(query, group)
+  const events: Value[][] = []
+  const chains: string[] = []
+  const open = new Map<string, (OpenRun & { position: number }) | undefined>()
+  /** Those in which runs were opened or ended. */
+  const sessions = new Set<string>()
+  const answers: KeptAnswer[] = []
+  const spans = new Map<string, [lowest: number, highest: number]>()
+
+  const verdicts = group.map((append) => {
+    const isOver = append.lease !== undefined && holding?.has(append.lease) !== true
+    const refused = isOver ? leaseOver() : judge(append, ends, taken)
+    if (refused !== undefined) return refused
+    const { opens, answer } = append
+    const first = position + 1
+    for (const event of append.events) {
+      position += 1
+      if (event.seq === 1) chains.push(event.session_id)
+      ends.set(event.session_id, event)
+      events.push(rowOf(event, position))
+      const begins = spanOf(event.ts)
+      spans.set(begins, [spans.get(begins)?.[0] ?? position, position])
+    }
+    if (opens !== undefined) open.set(opens.run_id, { ...opens, position: Math.max(first, position) })
+    if (opens !== undefined) sessions.add(opens.session_id)
+    for (const { type, run_id, session_id } of append.events) {
+      if (type !== 'run.finished' || run_id === null) continue
+      open.set(run_id, undefined)
+      sessions.add(session_id)
+    }
+    if (answer !== undefined) {
+      taken.set(answer.key, answer.expires_at)
+      answers.push(answer)
+    }
+    return undefined
+  })
+
+  await insert(query, 'skillgate_events', EVENT_COLUMNS, events)
+  await insert(
+    query,
+    'skillgate_chains',
+    ['session_id'],
+    chains.map((id) => [id]),
+  )
+  const spanRows = [...spans].map(([begins, [lowest, highest]]) => [begins, lowest, highest])
+  await insert(query, 'skillgate_spans', ['begins', 'lowest', 'highest'], spanRows, SPAN_GROWS)
+  await keepRuns(query, open)
+  if (sessions.size > 0) await hooks.onRuns?.(query, [...sessions])
+  await keepAnswers(query, answers, group)
+  return verdicts
+}
+
+export const EVENT_COLUMNS = [
+  'position',
+  'session_id',
+  'seq',
+  'event_id',
+  'ts',
+  'run_id',
+  'type',
+  'prev_hash',
+  'hash',
+  'body',
+] as const
+
+const rowOf = (event: StoredEvent, position: number): Value[] => [
+  position,
+  event.session_id,
+  event.seq,
+  event.event_id,
+  event.ts,
+  event.run_id,
+  event.type,
+  event.prev_hash,
+  event.hash,
+  Buffer.from(event.body),
+]
+
+/** The ten minutes that a time lies in: `2026-01-31T12:3`. */
+export const spanOf = (time: string): string => time.slice(0, 15)
+
+const SPAN_GROWS = 'ON CONFLICT (begins) DO UPDATE SET highest = excluded.highest'
+
+/** Takes positions for the group, and with them the lock of the log. Answers the position before the first of them. */
+async function reserve(query: Query, group: readonly Append[]): Promise<number> {
+  // An append without events may open a run, which needs a place of its own too.
+  const wanted = group.reduce((sum, { events }) => sum + Math.max(1, events.length), 0)
+  const [end] = await query('UPDATE skillgate_log_end SET position = position + ? RETURNING position', [wanted])
+  if (end === undefined) throw new Error('skillgate_log_end has no row')
+  return Number(end.position) - wanted
+}
+
+async function readEnds(query: Query, group: readonly Append[]): Promise<Map<string, Head>> {
+  const ids = new Set(group.flatMap(({ events }) => events.map(({ session_id }) => session_id)))
+  const rows = await selectIn(
+    query,
+    [...ids],
+    (list) => `SELECT session_id, seq, hash FROM (VALUES ${list}) AS wanted JOIN skillgate_events
+      ON position = (SELECT max(position) FROM skillgate_events WHERE session_id = column1)`,
+  )
+  return new Map(
+    rows.map(({ session_id, seq, hash }) => [String(session_id), { seq: Number(seq), hash: String(hash) }]),
+  )
+}
+
+async function readTaken(query: Query, group: readonly Append[]): Promise<Map<string, string>> {
+  const keys = new Set(group.flatMap(({ answer }) => (answer === undefined ? [] : [answer.key])))
+  const rows = await selectIn(
+    query,
+    [...keys],
+    (list) => `SELECT key, expires_at FROM (VALUES ${list}) AS wanted JOIN skillgate_answers ON key = column1`,
+  )
+  return new Map(rows.map(({ key, expires_at }) => [String(key), String(expires_at)]))
+}
+
+function judge(
+  { events, answer }: Append,
+  ends: ReadonlyMap<string, Head>,
+  taken: ReadonlyMap<string, string>,
+): Failure | undefined {
+  const own = new Map<string, Head>()
+  for (const event of events) {
+    const end = own.get(event.session_id) ?? ends.get(event.session_id)
+    if (event.seq !== (end?.seq ?? 0) + 1 || (end !== undefined && event.prev_hash !== end.hash)) {
+      return new Failure('CONFLICT', `Event ${event.seq} does not follow the end of chain ${event.session_id}.`)
+    }
+    own.set(event.session_id, event)
+  }
+  const expires = answer && taken.get(answer.key)
+  if (expires === undefined || expires <= nowOf(events)) return undefined
+  return new Failure('IDEMPOTENCY_MISMATCH', 'This key has been used.')
+}
+
+/** The time at which events are appended is that of the last of them: a store has no clock of its own. */
+const nowOf = (events: readonly StoredEvent[]): string => events.at(-1)?.ts ?? ''
+
+async function insert(
+  query: Query,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly Value[])[],
+  onConflict = '',
+): Promise<void> {
+  for (const chunk of chunked(rows)) {
+    const values = placeholders(chunk.length, columns.length)
+    await query(`INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values} ${onConflict}`, chunk.flat())
+  }
+}
+
+async function keepRuns(
+  query: Query,
+  open: ReadonlyMap<string, (OpenRun & { position: number }) | undefined>,
+): Promise<void> {
+  const opened = [...open.values()].filter((run) => run !== undefined)
+  const rows = opened.map(({ run_id, position, session_id, payload }) => [run_id, position, session_id, payload])
+  const again = `ON CONFLICT (run_id) DO UPDATE
+    SET position = excluded.position, session_id = excluded.session_id, payload = excluded.payload`
+  await insert(query, 'skillgate_open_runs', ['run_id', 'position', 'session_id', 'payload'], rows, again)
+  const finished = [...open].flatMap(([id, run]) => (run === undefined ? [id] : []))
+  await selectIn(query, finished, (list) => `DELETE FROM skillgate_open_runs WHERE run_id IN (VALUES ${list})`)
+}
+
+async function keepAnswers(query: Query, answers: readonly KeptAnswer[], group: readonly Append[]): Promise<void> {
+  if (answers.length === 0) return
+  // The last answer for a key stands when one that expired at once came before it in the same group.
+  const byKey = new Map(answers.map((answer) => [answer.key, answer]))
+  const rows = [...byKey.values()].map(({ key, request_hash, body, expires_at }) => [
+    key,
+    request_hash,
+    body,
+    expires_at,
+  ])
+  const again = `ON CONFLICT (key) DO UPDATE
+    SET request_hash = excluded.request_hash, body = excluded.body, expires_at = excluded.expires_at`
+  await insert(query, 'skillgate_answers', ['key', 'request_hash', 'body', 'expires_at'], rows, again)
+  // More than come in, so that the expired ones become fewer, and few, so that nobody waits for it.
+  await query(
+    `DELETE FROM skillgate_answers WHERE key IN
+      (SELECT key FROM skillgate_answers WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+    [nowOf(group.find(({ answer }) => answer !== undefined)?.events ?? []), 2 * rows.length],
+  )
+}

@@ -1,0 +1,90 @@
+/** Reads of the SQL store: each condition finds an index, and a page costs what it holds. */
+import { EVENT_TYPES, type EventType } from '../core/event.js'
+import type { EventQuery, PositionedEvent } from '../core/store.js'
+import { EVENT_COLUMNS, spanOf } from './sql-append.js'
+import type { Query, Row, Value } from './sql-database.js'
+
+/** Events that match, in the order of their positions. */
+export async function readEvents(query: Query, { types, ...asked }: EventQuery): Promise<PositionedEvent[]> {
+  const known = types?.filter((type) => EVENT_TYPES.includes(type))
+  if (known?.length === 0 || !isText(asked.session_id) || !isText(asked.run_id)) return []
+  const wanted = await withinSpan(query, asked)
+  if (wanted === undefined) return []
+  const direction = wanted.order === 'desc' ? 'DESC' : 'ASC'
+  const selects = (known ?? [undefined]).map((type) => select(type, wanted, direction))
+  const [only] = selects
+  // Each type on its own, and the lists merged: a database asked for several at once would sort all that match.
+  const sql =
+    selects.length === 1 && only !== undefined
+      ? only.sql
+      : `${selects.map((one) => `SELECT * FROM (${one.sql}) AS one`).join(' UNION ALL ')} ORDER BY position ${direction} LIMIT ?`
+  const values = selects.flatMap((one) => one.values)
+  const rows = await query(sql, selects.length === 1 ? values : [...values, wanted.limit])
+  return rows.map(eventOf)
+}
+
+function select(
+  type: EventType | undefined,
+  { session_id, run_id, since, until, after, before, limit }: Omit<EventQuery, 'types'>,
+  direction: 'ASC' | 'DESC',
+): { sql: string; values: Value[] } {
+  const conditions: [condition: string, value: Value | undefined][] = [
+    ['session_id = ?', session_id],
+    ['run_id = ?', run_id],
+    ['ts >= ?', since],
+    ['ts < ?', until],
+    ['position > ?', after],
+    ['position < ?', before],
+  ]
+  const given = conditions.filter(([, value]) => value !== undefined)
+  // The type stands in the text, because the index of rare types is found only for a condition that is known beforehand.
+  const where = [...given.map(([condition]) => condition), ...(type === undefined ? [] : [`type = '${type}'`])]
+  return {
+    sql: `SELECT ${EVENT_COLUMNS.join(', ')} FROM skillgate_events
+      ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`} ORDER BY position ${direction} LIMIT ?`,
+    values: [...given.map(([, value]) => value as Value), limit],
+  }
+}
+
+/** Times become positions between which they lie; undefined when none does. */
+async function withinSpan<T extends Pick<EventQuery, 'since' | 'until' | 'after' | 'before'>>(
+  query: Query,
+  asked: T,
+): Promise<T | undefined> {
+  const { since, until } = asked
+  if (since === undefined && until === undefined) return asked
+  const [span] = await query(
+    `SELECT min(lowest) AS lowest, max(highest) AS highest FROM skillgate_spans WHERE begins >= ? AND begins <= ?`,
+    [since === undefined ? '' : spanOf(since), until === undefined ? ':' : spanOf(until)],
+  )
+  if (span === undefined || span.lowest === null) return undefined
+  const after = Math.max(asked.after ?? 0, Number(span.lowest) - 1)
+  // Without an end, what is appended meanwhile may be found as well.
+  if (until === undefined) return { ...asked, after }
+  return { ...asked, after, before: Math.min(asked.before ?? Number.MAX_SAFE_INTEGER, Number(span.highest) + 1) }
+}
+
+function eventOf(row: Row): PositionedEvent {
+  return {
+    session_id: row.session_id as string,
+    seq: Number(row.seq),
+    event_id: row.event_id as string,
+    ts: row.ts as string,
+    run_id: row.run_id as string | null,
+    type: row.type as EventType,
+    prev_hash: row.prev_hash as string,
+    hash: row.hash as string,
+    body: textOf(row.body),
+    position: Number(row.position),
+  }
+}
+
+function textOf(bytes: unknown): string {
+  const { buffer, byteOffset, byteLength } = bytes as Uint8Array
+  return Buffer.from(buffer, byteOffset, byteLength).toString()
+}
+
+/** Whether a database can keep this text. What it cannot keep it does not hold, and PostgreSQL refuses to look for. */
+export function isText(text: string | undefined): boolean {
+  return text === undefined || (text.isWellFormed() && !text.includes('\0'))
+}
