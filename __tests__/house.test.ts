@@ -75,6 +75,16 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^(@modelcontextprotocol\/server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/mcp\/.*)$/,
   ],
   [
+    /^src\/agents\//,
+    'agents import core, and no SDK',
+    /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/agents\/.*)$/,
+  ],
+  [
+    /^src\/telemetry\//,
+    'telemetry imports core and the API of OpenTelemetry',
+    /^(@opentelemetry\/api|node:.*|src\/core\/.*|src\/telemetry\/.*)$/,
+  ],
+  [
     /^src\/testing\//,
     'testing imports core, redaction, node: and itself',
     /^(node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/testing\/.*)$/,

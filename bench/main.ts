@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: every performance claim, as ratios within this run. Uses the engine in SKILLGATE_TEST_DOCKER and
- * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given.
+ * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given,
+ * `store million` grows the logs to a million events.
  */
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
@@ -11,6 +12,7 @@ import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
 import { benchRun } from './run.js'
 import { benchServe } from './serve.js'
+import { benchStore } from './store.js'
 
 const parts = process.argv.slice(2)
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
@@ -21,6 +23,7 @@ if (wanted('overhead')) await benchOverhead()
 if (wanted('gateway')) await benchGatewayHop()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('doors')) await benchDoors()
+if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

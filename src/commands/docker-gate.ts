@@ -10,6 +10,7 @@ import { INSTALLED_SKILLS } from './installed-skills.js'
 import { createLineLogger } from './line-logger.js'
 import { createSkillsClient } from './skills-client.js'
 import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+import { startTelemetry } from './telemetry.js'
 
 /** What runs at a shutdown has so long to end by itself. */
 const GRACE_MS = 5_000
@@ -42,8 +43,18 @@ export async function createDockerGate(
     )
   }
   const store = settings === undefined ? createMemoryStore() : await openStore(settings)
-  const isOpen = (callId: string) => gate.isOpen(callId)
-  const skills = createSkillsClient({ gateway, signingKey, isOpen, logger })
+  const skills = createSkillsClient({
+    gateway,
+    logger,
+    engine: {
+      env: process.env,
+      isRunOpen: (callId) => gate.isOpen(callId),
+      // Only where another host may settle the run of one that was paused, that one could start it late.
+      ...(settings?.kind !== 'postgres' && { fenceMs: 0 }),
+      ...(signingKey && { signingKey }),
+    },
+  })
+  const { telemetry, stop: stopTelemetry } = await startTelemetry(process.env, logger)
   const gate = createGate({
     skills: INSTALLED_SKILLS,
     store,
@@ -52,6 +63,7 @@ export async function createDockerGate(
     publicKeys,
     logger,
     ...(signingKey && { signingKey }),
+    ...(telemetry && { telemetry }),
   })
   let closing = false
   return {
@@ -62,6 +74,7 @@ export async function createDockerGate(
       closing = true
       await gate.close({ graceMs: GRACE_MS })
       await skills.close()
+      await stopTelemetry()
     },
   }
 }

@@ -15,17 +15,16 @@ export interface SkillsClient {
 
 export interface SkillsClientOptions {
   gateway: { url: string; credential: string } | undefined
-  signingKey: string | undefined
-  isOpen: NonNullable<DockerProviderOptions['isOpen']>
+  /** For the engine, where there is no gateway. */
+  engine: DockerProviderOptions
   logger: Logger
 }
 
-export function createSkillsClient({ gateway, ...options }: SkillsClientOptions): SkillsClient {
-  return gateway ? throughGateway(gateway, options.logger) : throughEngine(options)
-}
+export const createSkillsClient = ({ gateway, engine, logger }: SkillsClientOptions): SkillsClient =>
+  gateway ? throughGateway(gateway, logger) : throughEngine(engine, logger)
 
-function throughEngine({ signingKey, isOpen, logger }: Omit<SkillsClientOptions, 'gateway'>): SkillsClient {
-  const provider = createDockerProvider({ env: process.env, logger, isOpen, ...(signingKey && { signingKey }) })
+function throughEngine(options: DockerProviderOptions, logger: Logger): SkillsClient {
+  const provider = createDockerProvider({ ...options, logger })
   return {
     client: provider,
     async check(isStopping) {

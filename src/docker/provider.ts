@@ -225,6 +225,12 @@ export function createDockerProvider({
     return closed
   }
 
+  const identify: DockerProvider['engine'] = async ({ signal, timeoutMs } = {}) =>
+    perform(
+      { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
+      async (joined) => ({ ...(await engine.identity(joined)), id: await engine.id(joined) }),
+    ).done
+
   return {
     async request(method, path, given, options = {}) {
       const { timeoutMs, onOutput, onProgress, runId, recorded } = options
@@ -258,11 +264,8 @@ export function createDockerProvider({
       const answer = answers[request.route] as (request: L1Request, signal: StopSignal) => Promise<unknown>
       return perform(bounds, (joined) => answer(request, joined)).done
     },
-    engine: async ({ signal, timeoutMs } = {}) =>
-      perform(
-        { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
-        async (joined) => ({ ...(await engine.identity(joined)), id: await engine.id(joined) }),
-      ).done,
+    engine: identify,
+    engineId: async () => (await identify()).id,
     sweep,
     close,
     [Symbol.asyncDispose]: close,

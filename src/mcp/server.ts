@@ -80,7 +80,7 @@ export function createSessionServer({
     try {
       // First the version: what changes in between is announced once too often, never not at all.
       const { version } = await session.policy()
-      const tools = (await session.offeredTools()).map(toMcpTool)
+      const tools = (await session.tools()).map(toMcpTool)
       listed = version
       if (!closed) ignorePolicy ??= session.onPolicy(look)
       return { tools }

@@ -91,6 +91,7 @@ export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database 
       integer: 'bigint',
       text: 'text COLLATE "C"',
       bytes: 'bytea',
+      keyOnly: '',
       migrationLock: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     },
     query: (sql, values) => connected((client) => ask(client, { text: numbered(sql), values: [...(values ?? [])] })),

@@ -1,7 +1,7 @@
 /** The durable store: one SQL text for SQLite and PostgreSQL, over the seam of `sql-database.ts`. */
 import { Failure } from '../core/failure.js'
 import type { KeptAnswer, OpenRun, Store } from '../core/store.js'
-import { type AppendHooks, createAppender } from './sql-append.js'
+import { type AppendHooks, createAppender, LAST_POSITION } from './sql-append.js'
 import type { Database, Row } from './sql-database.js'
 import { isText, readEvents } from './sql-read.js'
 import { assertMigrated, migrate } from './sql-schema.js'
@@ -31,10 +31,10 @@ export async function createSqlStore(
     query: (asked) => readEvents(query, asked),
     async head(sessionId) {
       if (!isText(sessionId)) return undefined
-      const [last] = await query(
-        'SELECT seq, hash FROM skillgate_events WHERE session_id = ? ORDER BY position DESC LIMIT 1',
-        [sessionId],
-      )
+      const [last] = await query(`SELECT seq, hash FROM skillgate_events WHERE position = (${LAST_POSITION('?')})`, [
+        sessionId,
+        sessionId,
+      ])
       return last && { seq: Number(last.seq), hash: String(last.hash) }
     },
     async chains({ after = '', limit }) {
