@@ -65,6 +65,11 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^(hono(\/.*)?|@hono\/node-server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/http\/.*)$/,
   ],
   [
+    /^src\/gateway\//,
+    'the gateway imports core, node:, zod and undici',
+    /^(undici|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/gateway\/.*)$/,
+  ],
+  [
     /^src\/mcp\//,
     'mcp imports core, redaction, node:, zod and the SDK of MCP servers',
     /^(@modelcontextprotocol\/server|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/mcp\/.*)$/,
@@ -78,11 +83,6 @@ const ROOMS: [room: RegExp, what: string, allowed: RegExp][] = [
     /^src\/telemetry\//,
     'telemetry imports core and the API of OpenTelemetry',
     /^(@opentelemetry\/api|node:.*|src\/core\/.*|src\/telemetry\/.*)$/,
-  ],
-  [
-    /^src\/gateway\//,
-    'the gateway imports core, node:, zod and undici',
-    /^(undici|zod|node:.*|src\/core\/.*|src\/redaction\/index\.ts|src\/gateway\/.*)$/,
   ],
   [
     /^src\/testing\//,

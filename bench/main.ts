@@ -22,10 +22,10 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 
 if (wanted('redaction')) await benchRedaction()
 if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
+if (wanted('gateway')) await benchGatewayHop()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('doors')) await benchDoors()
 if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
-if (wanted('gateway')) await benchGatewayHop()
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

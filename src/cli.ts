@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util'
 import { auditExport, auditVerify } from './commands/audit.js'
 import { type Command, UsageError } from './commands/command.js'
+import { doctor } from './commands/doctor.js'
 import { gateway } from './commands/gateway.js'
 import { mcp } from './commands/mcp.js'
 import { serve } from './commands/serve.js'
@@ -10,7 +11,7 @@ import { skills } from './commands/skills.js'
 import { isFailure } from './core/failure.js'
 import { VERSION } from './core/version.js'
 
-const COMMANDS: readonly Command[] = [serve, mcp, gateway, skills, auditExport, auditVerify]
+const COMMANDS: readonly Command[] = [serve, mcp, gateway, skills, doctor, auditExport, auditVerify]
 const FLAGS = { version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 const USAGE_ERROR = 2
 

@@ -32,8 +32,9 @@ export async function createDockerGate(
   { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
 ): Promise<DockerGate> {
   const { key: signingKey, problem } = findSigningKey(given, settings)
-  const known = [...own, signingKey ?? '', passwordOf(settings), gateway?.credential ?? '']
-  const secrets = known.filter((secret) => secret.length >= MIN_SECRET)
+  const secrets = [...own, signingKey ?? '', passwordOf(settings), gateway?.credential ?? ''].filter(
+    (secret) => secret.length >= MIN_SECRET,
+  )
   const logger = createLineLogger(createRedactor({ registered: secrets }))
   if (problem !== undefined) {
     logger.warn(
@@ -42,18 +43,22 @@ export async function createDockerGate(
     )
   }
   const store = settings === undefined ? createMemoryStore() : await openStore(settings)
-  const client = createSkillsClient({
+  const skills = createSkillsClient({
     gateway,
-    signingKey,
-    isRunOpen: (callId) => gate.isOpen(callId),
-    isShared: settings?.kind === 'postgres',
     logger,
+    engine: {
+      env: process.env,
+      isRunOpen: (callId) => gate.isOpen(callId),
+      // Only where another host may settle the run of one that was paused, that one could start it late.
+      ...(settings?.kind !== 'postgres' && { fenceMs: 0 }),
+      ...(signingKey && { signingKey }),
+    },
   })
   const { telemetry, stop: stopTelemetry } = await startTelemetry(process.env, logger)
   const gate = createGate({
     skills: INSTALLED_SKILLS,
     store,
-    providerClient: client.client,
+    providerClient: skills.client,
     secrets,
     publicKeys,
     logger,
@@ -67,12 +72,12 @@ export async function createDockerGate(
     async checkEngine() {
       // What a run left behind is looked for before it could be swept.
       await gate.ready().catch(() => {})
-      await client.check(() => closing)
+      await skills.check(() => closing)
     },
     async close() {
       closing = true
       await gate.close({ graceMs: GRACE_MS })
-      await client.close()
+      await skills.close()
       await stopTelemetry()
     },
   }

@@ -9,6 +9,7 @@ import { parseListen, parseSigningKey } from '../http/settings.js'
 import { createRedactor } from '../redaction/index.js'
 import { type Command, UsageError } from './command.js'
 import { createLineLogger } from './line-logger.js'
+import { stopOnSignals } from './stop-signals.js'
 
 export const gateway: Command = {
   name: 'gateway',
@@ -39,21 +40,8 @@ async function start(file: string, env: Readonly<Record<string, string | undefin
   const app = createGatewayApp({ provider, config, logger, onRequest })
   const server = await startServer({ app, host, port, tls, logger, replaceGlobals: true })
 
-  let stopping = false
-  const stop = async (): Promise<void> => {
-    if (stopping) process.exit(1)
-    stopping = true
-    try {
-      // The runs first: their callers are told of it while the server ends.
-      await Promise.all([server.close(), provider.close()])
-      process.exit(0)
-    } catch (error) {
-      logger.error('The shutdown went wrong.', { cause: error })
-      process.exit(1)
-    }
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  // The runs first: their callers are told of it while the server ends.
+  stopOnSignals(logger, () => Promise.all([server.close(), provider.close()]))
 
   process.stdout.write(`skillgate gateway listening on ${server.url}\n`)
   if (tls === undefined && !isLoopback(host.toLowerCase())) {

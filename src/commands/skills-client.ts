@@ -1,7 +1,7 @@
 /** What the skills of a command reach an engine through: a provider for the environment's engine, or a gateway's client. */
 import { isFailure } from '../core/failure.js'
 import type { Logger, ProviderClient } from '../core/provider.js'
-import { createDockerProvider } from '../docker/index.js'
+import { createDockerProvider, type DockerProviderOptions } from '../docker/index.js'
 import { createGatewayClient } from '../gateway/index.js'
 
 const CHECK_MS = 3_000
@@ -15,28 +15,16 @@ export interface SkillsClient {
 
 export interface SkillsClientOptions {
   gateway: { url: string; credential: string } | undefined
-  signingKey: string | undefined
-  /** Whether the log still waits for the outcome of a call. */
-  isRunOpen(callId: string): Promise<boolean>
-  /** Other hosts may settle the runs of this one when it is paused. */
-  isShared: boolean
+  /** For the engine, where there is no gateway. */
+  engine: DockerProviderOptions
   logger: Logger
 }
 
-export function createSkillsClient(options: SkillsClientOptions): SkillsClient {
-  const { gateway, logger } = options
-  return gateway ? throughGateway(gateway, logger) : throughEngine(options)
-}
+export const createSkillsClient = ({ gateway, engine, logger }: SkillsClientOptions): SkillsClient =>
+  gateway ? throughGateway(gateway, logger) : throughEngine(engine, logger)
 
-function throughEngine({ signingKey, isRunOpen, isShared, logger }: SkillsClientOptions): SkillsClient {
-  const provider = createDockerProvider({
-    env: process.env,
-    logger,
-    isRunOpen,
-    // A host that was paused could start late only what another has settled meanwhile.
-    ...(!isShared && { fenceMs: 0 }),
-    ...(signingKey && { signingKey }),
-  })
+function throughEngine(options: DockerProviderOptions, logger: Logger): SkillsClient {
+  const provider = createDockerProvider({ ...options, logger })
   return {
     client: provider,
     async check(isStopping) {

@@ -33,7 +33,7 @@ export function parseSshTarget(address: string, rest: string): SshTarget | undef
 }
 
 /** What ssh is started with. Nobody can be asked anything; the user's own configuration holds, agent and jump hosts included. */
-export function sshArguments({ user, host, port }: SshTarget): string[] {
+function sshArguments({ user, host, port }: SshTarget): string[] {
   return [
     ...['-o', 'BatchMode=yes', '-T'],
     ...(user === undefined ? [] : ['-l', user]),

@@ -3,7 +3,7 @@ import { ask } from '../core/client.js'
 import { describe, Failure, isFailure } from '../core/failure.js'
 import { type L1Request, parseL1Request } from '../core/l1-request.js'
 import { containLogger, type Logger, type ProviderClient, type RequestOptions } from '../core/provider.js'
-import { parseRunSpec } from '../core/run-spec.js'
+import { parseCollectRequest, parseRunSpec } from '../core/run-spec.js'
 import { createRedactor } from '../redaction/index.js'
 import { createAccess } from './access.js'
 import { readBody, refuseBody } from './body.js'
@@ -89,9 +89,10 @@ export function createGatewayApp({
     if (!key.routes.includes(l1.route)) {
       throw new Failure('DENIED', `This key does not cover ${l1.route}.`, { details: { route: l1.route } })
     }
-    const options = optionsOf(request.headers)
-    if (options.runId !== undefined) seen.run_id = options.runId
-    if (l1.route !== 'POST /containers/run') refuseBody(request)
+    const { runId, ...rest } = optionsOf(request.headers)
+    if (runId !== undefined) seen.run_id = runId
+    const options = { ...rest, ...(runId !== undefined && { runId: ownRunId(key, runId) }) }
+    if (!takesBody(l1)) refuseBody(request)
     return { key, l1, path: `${pathname}${search}`, options }
   }
 
@@ -109,11 +110,10 @@ export function createGatewayApp({
   async function answer(request: Request, seen: Partial<GatewayRequest>, over: Over): Promise<Response> {
     const admitted = await admit(request, seen)
     const options = { ...admitted.options, signal: request.signal }
-    if (admitted.l1.route !== 'POST /containers/run') return json(200, await perform({ ...admitted, options }), over)
-    const spec = parseRunSpec(await readBody(request))
-    judgeRun(admitted.key.runs, spec)
-    const run = (live: RequestOptions) =>
-      ask(provider, 'Engine', 'POST', '/containers/run', spec, { ...admitted.options, ...live })
+    const { key, l1, path } = admitted
+    if (!takesBody(l1)) return json(200, await perform({ ...admitted, options }), over)
+    const body = readRun(l1, key, await readBody(request))
+    const run = (live: RequestOptions) => ask(provider, 'Engine', 'POST', path, body, { ...admitted.options, ...live })
     if (!request.headers.get('accept')?.includes(LINES_TYPE)) return json(200, await run(options), over)
     return liveAnswer({ run, signal: request.signal, redactor, failed: asFailure, over, headers: HEADERS })
   }
@@ -167,6 +167,23 @@ interface Admitted {
   options: RequestOptions
 }
 
+const takesBody = ({ route }: L1Request): boolean => route.startsWith('POST /containers/run')
+
+/** One key's calls are no other's to collect, whatever they are named. */
+const ownRunId = ({ name }: GatewayKey, runId: string): string => `${name}/${runId}`
+
+/** The body of a run, or of what collects one, as the provider gets it. Throws DENIED for what the key does not cover. */
+function readRun({ route }: L1Request, key: GatewayKey, given: unknown): unknown {
+  if (route === 'POST /containers/run') {
+    const spec = parseRunSpec(given)
+    judgeRun(key.runs, spec)
+    return spec
+  }
+  const { run_id, spec } = parseCollectRequest(given)
+  judgeRun(key.runs, spec)
+  return { run_id: ownRunId(key, run_id), spec }
+}
+
 /** The request is over, with this status and the failure's code. */
 export type Over = (status: number, code?: string) => void
 
@@ -183,8 +200,8 @@ function optionsOf(headers: Headers): RequestOptions {
   if (timeout !== null && !(/^[1-9]\d{0,6}$/.test(timeout) && Number(timeout) <= MAX_TIMEOUT_MS)) {
     throw badHeader(TIMEOUT_HEADER, timeout, `must be an integer from 1 to ${MAX_TIMEOUT_MS}`)
   }
-  if (runId !== null && !/^[\x21-\x7e]{1,200}$/.test(runId)) {
-    throw badHeader(RUN_ID_HEADER, runId, 'must be 1 to 200 visible ASCII characters')
+  if (runId !== null && !/^[\x21-\x7e]{1,130}$/.test(runId)) {
+    throw badHeader(RUN_ID_HEADER, runId, 'must be 1 to 130 visible ASCII characters')
   }
   return { ...(timeout !== null && { timeoutMs: Number(timeout) }), ...(runId !== null && { runId }) }
 }

@@ -4,7 +4,7 @@ import { race } from '../core/deadline.js'
 import { Failure, isFailure } from '../core/failure.js'
 import { type L1Request, parseL1Request } from '../core/l1-request.js'
 import type { ProviderClient, RequestOptions } from '../core/provider.js'
-import { PULL_TIMEOUT_MS, parseRunSpec, type RunSpec } from '../core/run-spec.js'
+import { PULL_TIMEOUT_MS, parseCollectRequest, parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { type Stop, stopSignalOf } from '../core/stop.js'
 import { readAnswer } from './answer.js'
 import { connectionFailure, isConnectionError } from './connection.js'
@@ -93,14 +93,14 @@ export function createGatewayClient({
       throw new Failure('UNAVAILABLE', 'The gateway client is closed. Create another.', { retriable: false })
     }
     const l1 = parseL1Request(method, path)
-    const spec = l1.route === 'POST /containers/run' ? parseRunSpec(given) : undefined
+    const { body, spec } = bodyOf(l1, given)
     const wantedMs = positive(options.timeoutMs) ?? (spec ? runTime(spec) : defaultTimeoutMs + stopTime(l1))
     const timeoutMs = Math.min(wantedMs, MAX_TIMEOUT_MS)
     const call: Call = {
       method: method as Call['method'],
       path: `${prefix}${path}`,
       headers: headersOf(options, timeoutMs, spec),
-      body: spec && JSON.stringify(spec),
+      body: body && JSON.stringify(body),
       options,
     }
     try {
@@ -128,6 +128,17 @@ interface Call {
   headers: Record<string, string>
   body: string | undefined
   options: RequestOptions
+}
+
+/** What is sent, parsed so that nothing else is; and the spec in it. */
+function bodyOf({ route }: L1Request, given: unknown): { body?: object; spec?: RunSpec } {
+  if (route === 'POST /containers/run') {
+    const spec = parseRunSpec(given)
+    return { body: spec, spec }
+  }
+  if (route !== 'POST /containers/run/collect') return {}
+  const body = parseCollectRequest(given)
+  return { body, spec: body.spec }
 }
 
 function headersOf(

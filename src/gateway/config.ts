@@ -41,12 +41,17 @@ const Key = z
       'Names or ids of containers, * and ? allowed; judged on the container that an id resolves to. Absent: all',
     ),
     requests_per_minute: z.int().min(1).max(1_000_000).default(600).describe('More are answered with 429'),
-    runs: Runs.optional().describe('What POST /containers/run may ask for; needed with that route, and only with it'),
+    runs: Runs.optional().describe(
+      'What POST /containers/run may ask for; needed with that route and its collect, and only with them',
+    ),
   })
-  .refine(({ routes, runs }) => routes.includes('POST /containers/run') === (runs !== undefined), {
-    message: 'runs and the route POST /containers/run need each other',
-    path: ['runs'],
-  })
+  .refine(
+    ({ routes, runs }) => routes.some((route) => route.startsWith('POST /containers/run')) === (runs !== undefined),
+    {
+      message: 'runs and the route POST /containers/run need each other',
+      path: ['runs'],
+    },
+  )
 
 const Config = z.strictObject({
   keys: z

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Failure } from '../../core/failure.js'
+import type { ProviderClient } from '../../core/provider.js'
 import { createGatewayApp, type GatewayRequest } from '../index.js'
 import { failureOf, fleet, KEY, openGateway, openKey, sha256, spec } from './gateway-fixture.js'
 
@@ -136,5 +137,31 @@ describe('failures of the provider behind a gateway', () => {
     const { code, message } = await failureOf(gateway.client.request('GET', '/containers'))
     assert.deepEqual([code, /stack of the host/.test(message)], ['INTERNAL', false])
     assert.deepEqual(causes, [odd])
+  })
+})
+
+describe('what a key began', () => {
+  it('is collected by the same key alone: its name stands before the run’s', async (t) => {
+    const asked: unknown[] = []
+    const provider: ProviderClient = {
+      async request(_method, path, body, options) {
+        asked.push([path, (body as { run_id?: string }).run_id ?? options?.runId])
+        return { run: null, engine_id: 'e' }
+      },
+    }
+    const gateway = await openGateway(provider)
+    t.after(() => gateway.close())
+    await gateway.client.request('POST', '/containers/run', spec(), { runId: 'run_1/s1' })
+    const answer = await gateway.client.request('POST', '/containers/run/collect', { run_id: 'run_1/s1', spec: spec() })
+    assert.deepEqual(answer, { run: null, engine_id: 'e' })
+    assert.deepEqual(asked, [
+      ['/containers/run', 'suite/run_1/s1'],
+      ['/containers/run/collect', 'suite/run_1/s1'],
+    ])
+    const other = spec({ image: 'x' })
+    const { code } = await failureOf(
+      gateway.client.request('POST', '/containers/run/collect', { run_id: 'run_1/s1', spec: other }),
+    )
+    assert.equal(code, 'INVALID_INPUT')
   })
 })
