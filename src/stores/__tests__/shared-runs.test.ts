@@ -6,21 +6,11 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createDeferred } from '../../core/deferred.js'
 import { isFailure } from '../../core/failure.js'
-import { testStore } from '../../testing/store-suite.js'
-import { createSharedPostgresStore } from '../shared-postgres.js'
 import { withoutPostgres } from './postgres-schema.js'
 import { createSite, LEASE_MS, until } from './postgres-site.js'
 
 const site = createSite()
 after(() => site.close())
-
-testStore('PostgreSQL of several hosts', {
-  async open() {
-    const { url } = await site.database()
-    return createSharedPostgresStore({ connectionString: url })
-  },
-  skip: withoutPostgres,
-})
 
 describe('runs of several hosts', {
   skip: process.env.REQUIRE_LIVE === '1' ? false : (withoutPostgres ?? false),
