@@ -28,6 +28,12 @@ export async function addJobs(query: Query, sessionIds?: readonly string[]): Pro
  * paused past its lease completes jobs by their ids alone, and must not find any.
  */
 export async function reclaimJobs(query: Query): Promise<void> {
+  // What failed because the database was away waits for e^attempts seconds, which may be hours.
+  await query(
+    `select ${JOB_SCHEMA}.reschedule_jobs(array(select id from ${JOB_SCHEMA}.jobs where task_identifier = ?
+      and locked_by is null and run_at > now() + interval '2 seconds'), run_at := now(), attempts := 0)`,
+    [JOB],
+  )
   const orphans = await query(
     `select id, locked_by from ${JOB_SCHEMA}.jobs
       where task_identifier = ? and locked_by is not null and locked_by not in (select host_id from skillgate_hosts)`,

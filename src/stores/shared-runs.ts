@@ -71,7 +71,7 @@ export function createSharedRuns({
   let timer: NodeJS.Timeout | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  async function join(options: StartOptions): Promise<Host> {
+  async function join(options: StartOptions, previousId?: string): Promise<Host> {
     const { runTaskList } = await import('graphile-worker')
     const slots = createSlots()
     const events = new EventEmitter()
@@ -100,6 +100,7 @@ export function createSharedRuns({
     try {
       const { slots: granted, share } = await database.transaction(async (query) => {
         const allotment = await hosts.register(query, lease.id, options.concurrency)
+        if (previousId !== undefined) await hosts.leave(query, previousId)
         await hosts.bury(query)
         await reclaimJobs(query)
         await addJobs(query)
@@ -152,7 +153,7 @@ export function createSharedRuns({
 
   /** Renews the lease or, when it is over, takes a new one; finds hosts that never returned. */
   async function renew(): Promise<void> {
-    if (host?.lost && !stopping) host = await join(host.options)
+    if (host?.lost && !stopping) host = await join(host.options, host.id)
     if (host === undefined || host.lost) return
     const { id, options, slots } = host
     const asked = performance.now()

@@ -8,10 +8,8 @@ import pg from 'pg'
 import { type EventType, seal } from '../../core/event.js'
 import type { OpenRun, Store } from '../../core/store.js'
 import { createSharedPostgresStore } from '../shared-postgres.js'
+import { connectionString } from './postgres-schema.js'
 
-const CONNECTION = process.env.SKILLGATE_TEST_POSTGRES
-export const missing: string | false =
-  CONNECTION === undefined ? 'no PostgreSQL: set SKILLGATE_TEST_POSTGRES to its connection string' : false
 export const LEASE_MS = 3_000
 
 /** Asks until the answer is true; fails after 20 s. */
@@ -88,13 +86,13 @@ export async function openHost(url: string, options: TestHostOptions): Promise<T
 }
 
 export function createSite() {
-  const admin = new pg.Pool({ connectionString: CONNECTION })
+  const admin = new pg.Pool({ connectionString })
   const closing: (() => Promise<unknown>)[] = []
 
   async function database() {
     const name = `skillgate_${randomBytes(6).toString('hex')}`
     await admin.query(`CREATE DATABASE ${name}`)
-    const url = new URL(CONNECTION ?? '')
+    const url = new URL(connectionString ?? '')
     url.pathname = name
     const reader = new pg.Pool({ connectionString: url.href, max: 1 })
     const hosts: TestHost[] = []
@@ -135,9 +133,11 @@ export function createSite() {
 /** Forwards to a database until it is silenced: then nothing is passed on, and connections stay open. */
 async function silenceableProxy(target: URL) {
   const sockets = new Set<Socket>()
+  const port = Number(target.port || 5432)
+  const directory = target.searchParams.get('host')
   let silent = false
   const server = createServer((near) => {
-    const far = connect(Number(target.port || 5432), target.hostname)
+    const far = directory === null ? connect(port, target.hostname) : connect(`${directory}/.s.PGSQL.${port}`)
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -155,6 +155,7 @@ async function silenceableProxy(target: URL) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = new URL(target)
+  url.searchParams.delete('host')
   url.hostname = '127.0.0.1'
   url.port = String((server.address() as AddressInfo).port)
   return {

@@ -6,15 +6,15 @@ import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createDeferred } from '../../core/deferred.js'
 import { isFailure } from '../../core/failure.js'
-import { createSite, LEASE_MS, missing, until } from './postgres-site.js'
+import { withoutPostgres } from './postgres-schema.js'
+import { createSite, LEASE_MS, until } from './postgres-site.js'
+
+const site = createSite()
+after(() => site.close())
 
 describe('runs of several hosts', {
-  skip: process.env.REQUIRE_LIVE === '1' ? false : missing,
-  concurrency: false,
+  skip: process.env.REQUIRE_LIVE === '1' ? false : (withoutPostgres ?? false),
 }, () => {
-  const site = createSite()
-  after(() => site.close())
-
   it('those of a session are performed one at a time, in the order accepted, whichever host claims them', async () => {
     const database = await site.database()
     const performed: { session: string; run: string; host: number }[] = []
