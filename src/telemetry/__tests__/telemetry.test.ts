@@ -147,9 +147,12 @@ describe('spans', () => {
   it('end also when the log could not be written', async () => {
     const { gate, store } = observed()
     const run = await (await openSession(gate)).post(echoes('a'))
+    const { append } = store
     store.append = () => Promise.reject(new Error('disk full'))
     await assert.rejects(run.done(), { code: 'UNAVAILABLE' })
     assert.equal(spanNamed('skillgate.run').attributes['error.type'], 'UNAVAILABLE')
+    store.append = append
+    await gate.close()
   })
 })
 
