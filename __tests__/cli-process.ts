@@ -27,7 +27,7 @@ export interface Cli {
 const LOGS = mkdtempSync(join(tmpdir(), 'skillgate-cli-'))
 process.once('exit', () => rmSync(LOGS, { recursive: true, force: true }))
 
-export const newDataDir = (): string => mkdtempSync(join(LOGS, 'log-'))
+const newDataDir = (): string => mkdtempSync(join(LOGS, 'log-'))
 
 export function spawnCli(args: string[], env: Record<string, string>): Omit<Cli, 'url'> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {

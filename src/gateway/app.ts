@@ -3,7 +3,7 @@ import { ask } from '../core/client.js'
 import { describe, Failure, isFailure } from '../core/failure.js'
 import { type L1Request, parseL1Request } from '../core/l1-request.js'
 import { containLogger, type Logger, type ProviderClient, type RequestOptions } from '../core/provider.js'
-import { parseCollectRequest, parseRunSpec } from '../core/run-spec.js'
+import { parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { createRedactor } from '../redaction/index.js'
 import { createAccess } from './access.js'
 import { readBody, refuseBody } from './body.js'
@@ -86,7 +86,7 @@ export function createGatewayApp({
     const l1 = parseL1Request(request.method, `${pathname}${search}`)
     seen.route = l1.route
     if (l1.id !== '') seen.container = l1.id
-    if (!key.routes.includes(l1.route)) {
+    if (!key.routes.some((route) => route === l1.route)) {
       throw new Failure('DENIED', `This key does not cover ${l1.route}.`, { details: { route: l1.route } })
     }
     const { runId, ...rest } = optionsOf(request.headers)
@@ -112,7 +112,7 @@ export function createGatewayApp({
     const options = { ...admitted.options, signal: request.signal }
     const { key, l1, path } = admitted
     if (!takesBody(l1)) return json(200, await perform({ ...admitted, options }), over)
-    const body = readRun(l1, key, await readBody(request))
+    const body = readRun(key, await readBody(request))
     const run = (live: RequestOptions) => ask(provider, 'Engine', 'POST', path, body, { ...admitted.options, ...live })
     if (!request.headers.get('accept')?.includes(LINES_TYPE)) return json(200, await run(options), over)
     return liveAnswer({ run, signal: request.signal, redactor, failed: asFailure, over, headers: HEADERS })
@@ -167,21 +167,16 @@ interface Admitted {
   options: RequestOptions
 }
 
-const takesBody = ({ route }: L1Request): boolean => route.startsWith('POST /containers/run')
+const takesBody = ({ route }: L1Request): boolean => route === 'POST /containers/run'
 
-/** One key's calls are no other's to collect, whatever they are named. */
+/** One key's calls are no other's, whatever they are named. */
 const ownRunId = ({ name }: GatewayKey, runId: string): string => `${name}/${runId}`
 
-/** The body of a run, or of what collects one, as the provider gets it. Throws DENIED for what the key does not cover. */
-function readRun({ route }: L1Request, key: GatewayKey, given: unknown): unknown {
-  if (route === 'POST /containers/run') {
-    const spec = parseRunSpec(given)
-    judgeRun(key.runs, spec)
-    return spec
-  }
-  const { run_id, spec } = parseCollectRequest(given)
+/** The run as the provider gets it. Throws DENIED for what the key does not cover. */
+function readRun(key: GatewayKey, given: unknown): RunSpec {
+  const spec = parseRunSpec(given)
   judgeRun(key.runs, spec)
-  return { run_id: ownRunId(key, run_id), spec }
+  return spec
 }
 
 /** The request is over, with this status and the failure's code. */

@@ -4,7 +4,7 @@ import { race } from '../core/deadline.js'
 import { Failure, isFailure } from '../core/failure.js'
 import { type L1Request, parseL1Request } from '../core/l1-request.js'
 import type { ProviderClient, RequestOptions } from '../core/provider.js'
-import { PULL_TIMEOUT_MS, parseCollectRequest, parseRunSpec, type RunSpec } from '../core/run-spec.js'
+import { PULL_TIMEOUT_MS, parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { type Stop, stopSignalOf } from '../core/stop.js'
 import { readAnswer } from './answer.js'
 import { connectionFailure, isConnectionError } from './connection.js'
@@ -136,10 +136,17 @@ function bodyOf({ route }: L1Request, given: unknown): { body?: object; spec?: R
     const spec = parseRunSpec(given)
     return { body: spec, spec }
   }
-  if (route !== 'POST /containers/run/collect') return {}
-  const body = parseCollectRequest(given)
-  return { body, spec: body.spec }
+  if (route === 'POST /containers/run/collect') throw notKept()
+  return {}
 }
+
+/** Whether the caller has recorded an answer is not told to a gateway, so it keeps nothing that could be collected. */
+const notKept = (): Failure =>
+  new Failure(
+    'UPSTREAM_ERROR',
+    'A gateway removes the container of a run with its answer: what became of a run whose host died cannot be told through it.',
+    { retriable: false },
+  )
 
 function headersOf(
   { onOutput, onProgress, runId }: RequestOptions,

@@ -23,6 +23,9 @@ const Runs = z.strictObject({
   max_timeout_ms: z.int().min(100).default(600_000).describe('The most timeout_ms of a run'),
 })
 
+/** A gateway keeps no container for a successor of its caller, so there is nothing to collect. */
+export const GATEWAY_ROUTES = L1_ROUTE_NAMES.filter((route) => route !== 'POST /containers/run/collect')
+
 const Key = z
   .strictObject({
     name: z
@@ -34,24 +37,19 @@ const Key = z
       .regex(/^[0-9a-f]{64}$/, 'it must be 64 lower-case hexadecimal digits')
       .describe('SHA-256 of the key'),
     routes: z
-      .array(z.enum(L1_ROUTE_NAMES))
+      .array(z.enum(GATEWAY_ROUTES))
       .min(1)
-      .describe(`Of: ${L1_ROUTE_NAMES.join(', ')}`),
+      .describe(`Of: ${GATEWAY_ROUTES.join(', ')}`),
     containers: Globs.optional().describe(
       'Names or ids of containers, * and ? allowed; judged on the container that an id resolves to. Absent: all',
     ),
     requests_per_minute: z.int().min(1).max(1_000_000).default(600).describe('More are answered with 429'),
-    runs: Runs.optional().describe(
-      'What POST /containers/run may ask for; needed with that route and its collect, and only with them',
-    ),
+    runs: Runs.optional().describe('What POST /containers/run may ask for; needed with that route, and only with it'),
   })
-  .refine(
-    ({ routes, runs }) => routes.some((route) => route.startsWith('POST /containers/run')) === (runs !== undefined),
-    {
-      message: 'runs and the route POST /containers/run need each other',
-      path: ['runs'],
-    },
-  )
+  .refine(({ routes, runs }) => routes.includes('POST /containers/run') === (runs !== undefined), {
+    message: 'runs and the route POST /containers/run need each other',
+    path: ['runs'],
+  })
 
 const Config = z.strictObject({
   keys: z

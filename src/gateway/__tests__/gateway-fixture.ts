@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '../../core/failure.js'
-import { L1_ROUTE_NAMES } from '../../core/l1-request.js'
 import type { ProviderClient } from '../../core/provider.js'
 import { startServer } from '../../http/index.js'
+import { GATEWAY_ROUTES } from '../config.js'
 import {
   createGatewayApp,
   createGatewayClient,
@@ -24,7 +24,7 @@ type Key = GatewayConfigInput['keys'][number]
 export const openKey = (over: Partial<Key> = {}): Key => ({
   name: 'suite',
   sha256: sha256(KEY),
-  routes: [...L1_ROUTE_NAMES],
+  routes: [...GATEWAY_ROUTES],
   requests_per_minute: 100_000,
   runs: { images: ['*'], network: 'open', mount_roots: ['/srv'] },
   ...over,
