@@ -2,13 +2,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Intent } from './broker.js'
 import { createDeferred, type Deferred } from './deferred.js'
+import { REGISTRY } from './event.js'
 import { Failure, isFailure } from './failure.js'
 import type { IntentSeal } from './intent-seal.js'
 import { available, type Log } from './log.js'
 import type { Logger } from './provider.js'
 import { NOT_BEGUN, type RunProgress, readProgress } from './run-progress.js'
 import { CANCELLED, type createPerformer, type Outcomes } from './run-steps.js'
-import type { Store } from './store.js'
+import type { Repair, Store } from './store.js'
 import type { Listeners } from './tool.js'
 
 interface ActiveRun {
@@ -69,13 +70,25 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   const listening = new Map<string, Listeners>()
   const closing = new AbortController()
   let started: Promise<void> | undefined
+  /** What the store mended and the log does not say yet. */
+  const repairs = [...(store.repairs?.() ?? [])]
 
   function ready(): Promise<void> {
-    started ??= (store.shared === undefined ? resume() : claim()).catch((error) => {
+    started ??= begin().catch((error) => {
       started = undefined
       throw error
     })
     return started
+  }
+
+  async function begin(): Promise<void> {
+    while (repairs.length > 0) {
+      const { session_id, what } = repairs[0] as Repair
+      const drafts = [{ type: 'log.repaired' as const, data: { reason: what } }]
+      await log.write(session_id ?? REGISTRY, () => ({ drafts, result: undefined }))
+      repairs.shift()
+    }
+    await (store.shared === undefined ? resume() : claim())
   }
 
   /** Queues what the store holds and this process does not know of. */

@@ -191,3 +191,23 @@ describe('a log that cannot be written for a while', () => {
     assert.equal(fixture.client.asks.length, 1)
   })
 })
+
+it('what a store mended when it was opened stands in the log of the session, or of the registry', async () => {
+  const memory = createMemoryStore()
+  const { id } = await createFixture({ store: memory }).gate.createSession()
+  const repairs = [
+    { session_id: id, what: 'Its last event had no place.' },
+    { session_id: null, what: 'The end of the log was told wrong.' },
+  ]
+  const { gate } = createFixture({ store: { ...memory, repairs: () => repairs } })
+  await gate.ready()
+  const { events } = await gate.audit({ type: 'log.repaired' })
+  assert.deepEqual(
+    events.map(({ session_id, data }) => [session_id, data.reason]),
+    [
+      [id, 'Its last event had no place.'],
+      ['registry', 'The end of the log was told wrong.'],
+    ],
+  )
+  assert.equal((await gate.validate()).valid, true)
+})
