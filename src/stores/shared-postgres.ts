@@ -16,9 +16,9 @@ export interface SharedPostgresStoreOptions {
 /**
  * Opens the log in a PostgreSQL database (12 or newer) that several hosts share, and makes its tables when they are not
  * there. Runs are claimed by the hosts that a gate was opened on, through graphile-worker in the schema `skillgate_jobs`.
- * Install `pg` and `graphile-worker` beside skillgate. Connections must be to the server or to a pooler in session mode,
- * because claimers are woken by notifications. Throws a Failure INVALID_INPUT for options out of range, and UNAVAILABLE
- * when the server does not answer, or when a newer skillgate made the tables.
+ * Install `pg` and `graphile-worker` beside skillgate. A host holds up to 16 connections, to the server or to a pooler in
+ * session mode, because claimers are woken by notifications. Throws a Failure INVALID_INPUT for options out of range, and
+ * UNAVAILABLE when the server does not answer, or when a newer skillgate made the tables.
  *
  * @example
  * ```ts
@@ -38,7 +38,12 @@ export async function createSharedPostgresStore({
   if (maxConcurrentRuns !== undefined) assertInteger('maxConcurrentRuns', maxConcurrentRuns, 1, 100_000)
   const boundMs = Math.ceil(leaseMs / 3)
   // A transaction that a paused host left open holds the lock of the log.
-  const logPool = new pg.Pool({ connectionString, keepAlive: true, idle_in_transaction_session_timeout: boundMs })
+  const logPool = new pg.Pool({
+    connectionString,
+    keepAlive: true,
+    max: 8,
+    idle_in_transaction_session_timeout: boundMs,
+  })
   const runsPool = new JobPool({ connectionString, keepAlive: true, ...sharedRunsPool(boundMs) })
   const runs = createSharedRuns({
     pool: runsPool,

@@ -121,10 +121,16 @@ export function createSite() {
     }
   }
 
+  async function clear(): Promise<void> {
+    for (const end of closing.splice(0).toReversed()) await end()
+  }
+
   return {
     database,
+    /** Ends the hosts of all databases, and removes these. */
+    clear,
     async close() {
-      for (const end of closing.toReversed()) await end()
+      await clear()
       await admin.end()
     },
   }
