@@ -44,6 +44,7 @@ export async function createSharedPostgresStore({
     max: 8,
     idle_in_transaction_session_timeout: boundMs,
   })
+  logPool.on('connect', bear)
   const runsPool = new JobPool({ connectionString, keepAlive: true, ...sharedRunsPool(boundMs) })
   const runs = createSharedRuns({
     pool: runsPool,
@@ -75,13 +76,17 @@ export async function createSharedPostgresStore({
   }
 }
 
+/** What breaks a connection is an error of the call that uses it; on one that nobody uses it is none. */
+function bear(client: PoolClient): void {
+  client.on('error', () => {})
+}
+
 /** Bears what graphile-worker does when a database falls silent. */
 class JobPool extends pg.Pool {
   constructor(config: PoolConfig) {
     super(config)
-    // What breaks a connection is an error of the call that uses it; on one that nobody uses it is none.
     this.on('error', () => {})
-    this.on('connect', (client) => client.on('error', () => {}))
+    this.on('connect', bear)
   }
 
   /** With a callback it asks for the connection that listens, which it may release twice and in an unknown state. */

@@ -95,6 +95,7 @@ export function createSite() {
     const url = new URL(connectionString ?? '')
     url.pathname = name
     const reader = new pg.Pool({ connectionString: url.href, max: 1 })
+    reader.on('connect', (client) => client.on('error', () => {}))
     const hosts: TestHost[] = []
     closing.push(async () => {
       await Promise.all(hosts.map((host) => host.close()))
