@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -20,10 +23,16 @@ export interface Cli {
   exited: Promise<number | null>
 }
 
+/** Directories of logs: each server has its own unless a test gives it one. */
+const LOGS = mkdtempSync(join(tmpdir(), 'skillgate-cli-'))
+process.once('exit', () => rmSync(LOGS, { recursive: true, force: true }))
+
+export const newDataDir = (): string => mkdtempSync(join(LOGS, 'log-'))
+
 export function spawnCli(args: string[], env: Record<string, string>): Omit<Cli, 'url'> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...(env.DATABASE_URL === undefined && { DATA_DIR: newDataDir() }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }

@@ -27,8 +27,6 @@ describe('the command line', () => {
       { ...USABLE, DOCKER_HOST: 'tcp://h', DOCKER_TLS_VERIFY: '1' },
       /DOCKER_CERT_PATH/,
     ],
-    ['a place for a log', ['serve'], { ...USABLE, DATA_DIR: '/data' }, /DATA_DIR .* in memory only/],
-    ['a database', ['serve'], { ...USABLE, DATABASE_URL: 'postgres://x' }, /DATABASE_URL .* in memory only/],
     ['keys that are not there', ['serve'], { ...USABLE, PUBLIC_KEYS: '/nonexistent/keys' }, /PUBLIC_KEYS .*ENOENT/],
     ['a setting as a flag', ['serve', '--port', '9000'], USABLE, /--port\. .* variables: PORT=9000 skillgate serve\n/],
     ['a setting as a flag with =', ['serve', '--cors-origins=http://a'], USABLE, /CORS_ORIGINS=http:\/\/a skillgate/],

@@ -1,6 +1,7 @@
 /** The examples do what their READMEs say, and say what is wrong when they cannot. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { dockerRun } from '../skills/docker-run/handler.js'
@@ -12,6 +13,11 @@ import { createFakeEngine, type FakeProgram } from '../src/testing/index.js'
 
 const TOKEN = 'token-of-the-example'
 const IMAGE = `busybox@sha256:${'b5'.repeat(32)}`
+
+const hello: FakeProgram = ({ write }) => {
+  write('stdout', 'Hello from the fake\n')
+  return 0
+}
 
 async function runNode(args: string[], env: Record<string, string> = {}): Promise<{ code: number; out: string }> {
   const child = spawn(process.execPath, args, {
@@ -47,11 +53,36 @@ test('examples/embed runs one allowed and one denied call with a client and a ke
   assert.doesNotMatch(out, /fleet-key/)
 })
 
+for (const sdk of ['ai-sdk', 'openai-agents', 'langchain']) {
+  const path = `examples/${sdk}/run.mjs`
+  test(`${path} has a model run the container, and shows what it printed`, async () => {
+    const engine = await createFakeEngine({ programs: [{ argv: ['/bin/sh'], program: hello }] })
+    try {
+      const { code, out } = await runNode([path], { DOCKER_HOST: engine.host, IMAGE_DIGEST: engine.image })
+      assert.equal(code, 0, out)
+      assert.match(out, /Hello from the fake/)
+      assert.match(out, /It ran\./)
+      assert.match(out, /log intact: true/)
+      assert.equal(engine.containers.size, 0)
+    } finally {
+      await engine.close()
+    }
+  })
+
+  test(`${path} without an engine has the model told why, and does not fail`, async () => {
+    const { code, out } = await runNode([path], { DOCKER_HOST: 'unix:///nonexistent/engine.sock', IMAGE_DIGEST: IMAGE })
+    assert.equal(code, 0, out)
+    assert.match(out, /\{"code":"UPSTREAM_ERROR","reason":".*engine\.sock.*","retriable":true,"run_id":"run_/)
+  })
+
+  test(`${path} says what is missing, and is under 40 lines`, async () => {
+    const { code, out } = await runNode([path])
+    assert.deepEqual([code, /Set IMAGE_DIGEST/.test(out)], [1, true], out)
+    assert.ok(readFileSync(path, 'utf8').split('\n').length <= 40)
+  })
+}
+
 test('examples/docker-skill/run.mjs takes the five steps and prints the run, its audit and its replay', async () => {
-  const hello: FakeProgram = ({ write }) => {
-    write('stdout', 'Hello from the fake\n')
-    return 0
-  }
   const engine = await createFakeEngine({ programs: [{ argv: ['/bin/sh'], program: hello }] })
   const server = await serveOn(engine.host)
   try {

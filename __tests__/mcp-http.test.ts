@@ -81,7 +81,7 @@ async function serve(t: TestContext) {
   return { gate, server, url, send, begin }
 }
 
-const message = (method: string, params: object = {}) => ({ jsonrpc: '2.0', id: 1, method, params })
+const message = <P extends object>(method: string, params: P = {} as P) => ({ jsonrpc: '2.0', id: 1, method, params })
 const INITIALIZE = message('initialize', {
   protocolVersion: '2025-11-25',
   capabilities: {},

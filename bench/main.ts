@@ -1,24 +1,31 @@
 /**
  * `npm run bench`: every performance claim, as ratios within this run. Uses the engine in SKILLGATE_TEST_DOCKER and
- * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given.
+ * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given,
+ * `store million` grows the logs to a million events.
  */
 import { cpus } from 'node:os'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
 import { benchDoors } from './doors.js'
+import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
+import { benchPeers } from './redaction-peers.js'
 import { benchRun } from './run.js'
 import { benchServe } from './serve.js'
+import { benchStore } from './store.js'
 
 const parts = process.argv.slice(2)
 const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 if (wanted('redaction')) await benchRedaction()
+if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
+if (wanted('gateway')) await benchGatewayHop()
 if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
 if (wanted('doors')) await benchDoors()
+if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {

@@ -8,6 +8,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { type Engine, engineEnvironment, ensurePackages, startDocker, startPodman } from './engine.js'
 import { changedAt, findFiles } from './file-search.js'
+import { ensurePostgres, type Postgres, startPostgres } from './postgres.js'
 import { progress } from './progress.js'
 import { exitCode, runTool, startNode } from './tool-run.js'
 
@@ -24,7 +25,7 @@ const ALONE = /\/(?:killed-host|probes|provider)\.test\.ts$/
 const TEST_TIMEOUT_MS = 180_000
 
 const mustBeLive = process.env.REQUIRE_LIVE === '1'
-const engines: Engine[] = []
+const engines: (Engine | Postgres)[] = []
 let runner: ChildProcess | undefined
 let stoppedBy: NodeJS.Signals | undefined
 
@@ -50,6 +51,26 @@ async function buildIfStale(): Promise<void> {
   if (changedAt('dist/index.js') >= newest && changedAt('dist/index.d.ts') >= newest) return
   progress('building dist, which is missing or older than the sources')
   await runTool('tsup')
+}
+
+/** Where the live tests find a PostgreSQL: the one that is given, or a throwaway one. */
+async function postgresEnvironment(): Promise<Record<string, string>> {
+  if (process.env.SKILLGATE_TEST_POSTGRES) {
+    progress('postgres: using the one in SKILLGATE_TEST_POSTGRES')
+    return {}
+  }
+  try {
+    const missing = ensurePostgres({ install: mustBeLive || Boolean(process.env.CI) })
+    if (missing !== undefined) throw new Error(missing)
+    const server = await startPostgres()
+    engines.push(server)
+    return { SKILLGATE_TEST_POSTGRES: server.connectionString }
+  } catch (error) {
+    const { message } = error as Error
+    if (mustBeLive) throw new Error(`REQUIRE_LIVE=1, but there is no PostgreSQL: ${message}`)
+    progress(`SKIPPING the live tests on PostgreSQL: ${message}`)
+    return {}
+  }
 }
 
 /** Where the live tests find their engines: those that are given, and throwaway ones for those that are not. */
@@ -90,7 +111,7 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const files = selectFiles(args.filter((arg) => !arg.startsWith('-')))
   await buildIfStale()
-  const env = { ...process.env, ...(await liveEnvironment()) }
+  const env = { ...process.env, ...(await liveEnvironment()), ...(await postgresEnvironment()) }
   if (stoppedBy) return 1
   progress(`running ${files.length} test files`)
   const flags = args.filter((arg) => arg.startsWith('-'))

@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 /** The command line: finds the command, parses its options, and says what was wrong. The commands compose the parts. */
 import { parseArgs } from 'node:util'
+import { auditExport, auditVerify } from './commands/audit.js'
 import { type Command, UsageError } from './commands/command.js'
+import { doctor } from './commands/doctor.js'
+import { gateway } from './commands/gateway.js'
 import { mcp } from './commands/mcp.js'
 import { serve } from './commands/serve.js'
+import { skills } from './commands/skills.js'
 import { isFailure } from './core/failure.js'
 import { VERSION } from './core/version.js'
 
-const COMMANDS: readonly Command[] = [serve, mcp]
+const COMMANDS: readonly Command[] = [serve, mcp, gateway, skills, doctor, auditExport, auditVerify]
 const FLAGS = { version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
 const USAGE_ERROR = 2
 

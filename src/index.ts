@@ -48,4 +48,5 @@ export type {
   SharedRuns,
   Store,
 } from './core/store.js'
+export type { Ending, ObservedCall, ObservedRun, RunCount, Telemetry } from './core/telemetry.js'
 export { createRedactor, type Redactor } from './redaction/index.js'

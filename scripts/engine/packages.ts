@@ -42,6 +42,7 @@ const NEEDED: Record<EngineKind, { package: string; present: () => boolean }[]> 
 const BESIDE = [
   { package: 'gcc', present: () => hasProgram('gcc') },
   { package: 'libc6-dev', present: hasStaticLibrary },
+  { package: 'openssh-server', present: () => existsSync('/usr/sbin/sshd') },
 ]
 const POLICY = '/usr/sbin/policy-rc.d'
 

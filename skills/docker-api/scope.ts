@@ -1,6 +1,7 @@
 /** What a policy can narrow in docker-api, and its enforcement on the container that an id really means. */
 import { z } from 'zod'
 import { Failure, isFailure } from '../../src/core/failure.js'
+import { matchesGlob } from '../../src/core/glob.js'
 import type { ActionContext } from '../../src/core/skill.js'
 import { type Container, readContainer } from './answer.js'
 import { ContainerId, MAX_TAIL, MIN_TAIL } from './input.js'
@@ -34,7 +35,7 @@ export const imageInScope = (names: readonly (string | undefined)[], { images }:
   matchesAny(names, images)
 
 const matchesAny = (values: readonly (string | undefined)[], globs: readonly string[] | undefined): boolean =>
-  globs === undefined || globs.some((glob) => values.some((value) => value !== undefined && matches(value, glob)))
+  globs === undefined || globs.some((glob) => values.some((value) => value !== undefined && matchesGlob(value, glob)))
 
 /**
  * The id to use in the request. Without a narrowing policy that is the id as given; with one, the given id is resolved
@@ -67,26 +68,4 @@ async function resolve(
     if (isFailure(error) && error.details?.status === 404) return undefined
     throw error
   }
-}
-
-/** Wildcard match in linear space and at most |value| × |glob| steps: a hostile name cannot make it slow. */
-function matches(value: string, glob: string): boolean {
-  let at = 0
-  let cursor = 0
-  let star = -1
-  let retry = 0
-  while (at < value.length) {
-    if (glob[cursor] === '*') {
-      star = cursor++
-      retry = at
-    } else if (glob[cursor] === '?' || glob[cursor] === value[at]) {
-      cursor++
-      at++
-    } else if (star >= 0) {
-      cursor = star + 1
-      at = ++retry
-    } else return false
-  }
-  while (glob[cursor] === '*') cursor++
-  return cursor === glob.length
 }

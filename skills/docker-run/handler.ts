@@ -33,7 +33,14 @@ const run = action({
     // What may have run is not judged again: whether it was allowed was decided before its start.
     const spec = toSpec(input, constraints ?? Constraints.parse({}))
     const body = { run_id: runId, spec }
-    const answer = (await request('POST', '/containers/run/collect', body)) as RunAnswer | null
+    let answer: RunAnswer | null
+    try {
+      answer = (await request('POST', '/containers/run/collect', body)) as RunAnswer | null
+    } catch (error) {
+      // Ended by the host's own abort, with what it did until then.
+      if (isFailure(error) && error.partial !== undefined) return error
+      throw error
+    }
     if (answer?.run !== null) return judgeEnd(answer, input)
     if (answer.started !== true) return 'not_started'
     throw new Failure(

@@ -67,7 +67,7 @@ export const RunInput = z.strictObject({
     .max(16)
     .superRefine(refuseOverlaps)
     .default([])
-    .describe('Host directories or files to mount, at most 16'),
+    .describe('Host directories or files to mount, each { source, target, read_only = true }, at most 16'),
   workdir: AbsolutePath.optional().describe('Working directory in the container'),
 })
 export type RunInput = z.infer<typeof RunInput>

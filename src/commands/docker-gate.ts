@@ -1,20 +1,19 @@
-/** The gate of a command: the Docker skills, a provider for the engine of the environment, and what ends both in order. */
-import { dockerApi } from '../../skills/docker-api/handler.js'
-import { dockerRun } from '../../skills/docker-run/handler.js'
+/** The gate of a command: the installed skills, what they reach an engine through, its store, and what ends all in order. */
 import { Failure, isFailure } from '../core/failure.js'
 import { createGate, type Gate } from '../core/gate.js'
 import type { Logger } from '../core/provider.js'
-import { createDockerProvider, type DockerProvider } from '../docker/index.js'
 import type { KeySettings } from '../http/settings.js'
 import { keepSigningKey } from '../http/signing-key.js'
 import { createRedactor } from '../redaction/index.js'
 import { createMemoryStore } from '../stores/memory.js'
+import { INSTALLED_SKILLS } from './installed-skills.js'
 import { createLineLogger } from './line-logger.js'
+import { createSkillsClient } from './skills-client.js'
 import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+import { startTelemetry } from './telemetry.js'
 
 /** What runs at a shutdown has so long to end by itself. */
 const GRACE_MS = 5_000
-const ENGINE_CHECK_MS = 3_000
 /** Shorter ones stand in harmless text too often to be removed from it. */
 const MIN_SECRET = 8
 
@@ -29,11 +28,13 @@ export interface DockerGate {
 
 /** `secrets`: those of the command itself, beside the signing key and the database's password. */
 export async function createDockerGate(
-  { signingKey: given, publicKeys }: KeySettings,
+  { signingKey: given, publicKeys, gateway }: KeySettings,
   { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
 ): Promise<DockerGate> {
   const { key: signingKey, problem } = findSigningKey(given, settings)
-  const secrets = [...own, signingKey ?? '', passwordOf(settings)].filter((secret) => secret.length >= MIN_SECRET)
+  const secrets = [...own, signingKey ?? '', passwordOf(settings), gateway?.credential ?? ''].filter(
+    (secret) => secret.length >= MIN_SECRET,
+  )
   const logger = createLineLogger(createRedactor({ registered: secrets }))
   if (problem !== undefined) {
     logger.warn(
@@ -42,30 +43,42 @@ export async function createDockerGate(
     )
   }
   const store = settings === undefined ? createMemoryStore() : await openStore(settings)
-  const provider = createDockerProvider({
-    env: process.env,
+  const skills = createSkillsClient({
+    gateway,
     logger,
-    isOpen: (callId) => gate.isOpen(callId),
-    ...(signingKey && { signingKey }),
+    engine: {
+      env: process.env,
+      isRunOpen: (callId) => gate.isOpen(callId),
+      // Only where another host may settle the run of one that was paused, that one could start it late.
+      ...(settings?.kind !== 'postgres' && { fenceMs: 0 }),
+      ...(signingKey && { signingKey }),
+    },
   })
+  const { telemetry, stop: stopTelemetry } = await startTelemetry(process.env, logger)
   const gate = createGate({
-    skills: [dockerApi, dockerRun],
+    skills: INSTALLED_SKILLS,
     store,
-    providerClient: provider,
+    providerClient: skills.client,
     secrets,
     publicKeys,
     logger,
     ...(signingKey && { signingKey }),
+    ...(telemetry && { telemetry }),
   })
   let closing = false
   return {
     gate,
     logger,
-    checkEngine: () => checkEngine(provider, logger, () => closing),
+    async checkEngine() {
+      // What a run left behind is looked for before it could be swept.
+      await gate.ready().catch(() => {})
+      await skills.check(() => closing)
+    },
     async close() {
       closing = true
       await gate.close({ graceMs: GRACE_MS })
-      await provider.close()
+      await skills.close()
+      await stopTelemetry()
     },
   }
 }
@@ -93,19 +106,4 @@ function passwordOf(store: StoreSettings | undefined): string {
   if (store?.kind !== 'postgres') return ''
   const { password } = new URL(store.connectionString)
   return decodeURIComponent(password)
-}
-
-async function checkEngine(provider: DockerProvider, logger: Logger, stopping: () => boolean): Promise<void> {
-  try {
-    await provider.engine({ timeoutMs: ENGINE_CHECK_MS })
-  } catch (error) {
-    if (stopping()) return
-    const reason = isFailure(error) ? error.message : 'it does not answer as an engine does'
-    logger.warn(
-      'No container engine can be used, so tools will fail; everything else works. Start the engine or set DOCKER_HOST; no restart is needed for the same address.',
-      { reason },
-    )
-  }
-  // Also without an engine now: from here on the clock looks again, and tells what goes wrong.
-  await provider.sweep().catch(() => {})
 }

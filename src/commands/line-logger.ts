@@ -2,13 +2,18 @@
 import type { Logger } from '../core/provider.js'
 import type { Redactor } from '../redaction/index.js'
 
-export function createLineLogger(redactor: Redactor): Logger {
+export interface LineLogger extends Logger {
+  info(message: string, fields?: Record<string, unknown>): void
+}
+
+export function createLineLogger(redactor: Redactor): LineLogger {
   const write = (level: string, message: string, fields: Record<string, unknown> = {}): void => {
     const plain = Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? told(value) : value])
     const entry = redactor.value({ time: new Date(), level, message, ...Object.fromEntries(plain) })
     process.stderr.write(`${JSON.stringify(entry)}\n`)
   }
   return {
+    info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
   }

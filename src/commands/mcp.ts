@@ -35,7 +35,9 @@ Environment of mcp:
 
 async function start(policy: unknown): Promise<void> {
   const stdout = ownStdout()
-  const { gate, logger, checkEngine, close } = await createDockerGate(parseKeySettings(process.env), { store: storeSettings() })
+  const { gate, logger, checkEngine, close } = await createDockerGate(parseKeySettings(process.env), {
+    store: storeSettings(),
+  })
   const session = await gate.createSession({ label: 'mcp' })
   await session.setPolicy(policy)
   const transport = new StdioServerTransport(process.stdin, stdout, { maxBufferSize: MAX_MESSAGE_BYTES })

@@ -22,6 +22,9 @@ ${STORE_SETTINGS}  LEASE_MS         milliseconds after which other hosts take ov
   PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count
   CORS_ORIGINS     origins whose pages may call, separated by commas
   DOCKER_HOST      the engine (unix:///var/run/docker.sock), with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH as docker has them
+  GATEWAY_URL      a skillgate gateway in place of an engine, with GATEWAY_CREDENTIAL, the key to it
+  OTEL_...         OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT and its like export traces and metrics
+                   through @opentelemetry/sdk-node, if it is installed
 `,
   run: () => start(parseSettings(process.env)),
 }

@@ -22,13 +22,17 @@ const MAX_LEASE_MS = 600_000
 export function parseStoreSettings(env: Readonly<Record<string, string | undefined>>): StoreSettings {
   const { DATA_DIR: directory, DATABASE_URL: connectionString, LEASE_MS: lease } = env
   if (!connectionString) {
-    if (lease) throw refused('LEASE_MS', 'is set, but hosts have leases on a shared store only. Set DATABASE_URL, or unset it')
+    if (lease)
+      throw refused('LEASE_MS', 'is set, but hosts have leases on a shared store only. Set DATABASE_URL, or unset it')
     return { kind: 'embedded', directory: directory || DEFAULT_DIRECTORY }
   }
   if (directory) throw refused('DATA_DIR', 'and DATABASE_URL are both set. Unset one of them')
   if (!/^postgres(?:ql)?:\/\/./.test(connectionString)) {
     // Not shown: it may hold a password.
-    throw refused('DATABASE_URL', 'is no address of a PostgreSQL. It looks like postgres://user:password@host:5432/database')
+    throw refused(
+      'DATABASE_URL',
+      'is no address of a PostgreSQL. It looks like postgres://user:password@host:5432/database',
+    )
   }
   const text = lease || DEFAULT_LEASE_MS
   const leaseMs = /^\d{1,6}$/.test(text) ? Number(text) : 0

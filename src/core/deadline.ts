@@ -1,6 +1,6 @@
 /** Races work against a deadline and the host's own abort: an answer comes on time even if the work ignores its signal. */
 import { Failure } from './failure.js'
-import { createStop, type Stop } from './stop.js'
+import { createStop, type Stop, type StopSignal } from './stop.js'
 
 export interface Deadline {
   /** Milliseconds until the work is told to stop and TIMEOUT is reported. */
@@ -8,7 +8,7 @@ export interface Deadline {
   /** Milliseconds that the work gets to end cleanly once the host aborted, before ABORTED is reported without it. */
   abortGraceMs?: number
   /** The host's abort. */
-  signal?: AbortSignal | undefined
+  signal?: AbortSignal | StopSignal | undefined
 }
 
 /** Rejects with TIMEOUT at the deadline, ABORTED on the host's abort; `stop` tells the work about either. */
@@ -24,7 +24,7 @@ export function race<T>(
       postponedMs += milliseconds
     })
     // Begun before the timers are set: what it asks of another process is on its way meanwhile.
-    const working = (async () => work(stop))()
+    const working = begin(work, stop)
     const onDeadline = () => {
       if (postponedMs > 0) {
         timers.push(setTimeout(onDeadline, postponedMs))
@@ -66,6 +66,15 @@ export function race<T>(
       (error) => end(() => reject(error)),
     )
   })
+}
+
+/** A throw counts as a rejection. */
+function begin<T>(work: (stop: Stop) => Promise<T>, stop: Stop): Promise<T> {
+  try {
+    return Promise.resolve(work(stop))
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 const aborted = (): Failure => new Failure('ABORTED', 'The host cancelled the request.', { details: { aborted: true } })

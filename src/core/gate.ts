@@ -25,6 +25,7 @@ import { createSessions, type Session } from './sessions.js'
 import { parsePublicKeys } from './signature.js'
 import type { Skill } from './skill.js'
 import type { Store } from './store.js'
+import { observeBroker, observeRuns, type Telemetry } from './telemetry.js'
 import type { ToolMeta } from './tool.js'
 
 export interface GateOptions {
@@ -50,6 +51,8 @@ export interface GateOptions {
   /** Milliseconds for which an engine that cannot be reached is waited for, to tell what a killed host left. Default 30 000. */
   recoveryMs?: number
   logger?: Logger
+  /** Observes runs and tool calls; `skillgate/telemetry` makes one of OpenTelemetry. */
+  telemetry?: Telemetry
   /** For tests: the clock and the ids. */
   now?: () => Date
   newId?: (kind: string) => string
@@ -149,6 +152,7 @@ export function createGate({
   concurrency = 16,
   recoveryMs = 30_000,
   logger: hostLogger,
+  telemetry,
   now = () => new Date(),
   newId = (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
 }: GateOptions): Gate {
@@ -171,9 +175,11 @@ export function createGate({
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
   const seal = createIntentSeal(signingKey)
+  const observed = observeBroker(broker, { telemetry, redactor })
   const recover = createRecovery({ broker, logger, patienceMs: recoveryMs, isShared: store.shared !== undefined, now })
-  const perform = createPerformer({ log, broker, logger, recover })
+  const perform = observeRuns(createPerformer({ log, broker: observed, logger, recover }), { telemetry, redactor })
   const executor = createExecutor({ store, log, seal, perform, concurrency, logger })
+  const unwatch = telemetry?.watch(executor.count)
   const once = createOnce({ store, now })
   const registry = createRegistry({ store, log, redactor, publicKeys, now, once })
   const runs = createRuns({ store, log, executor })
@@ -228,6 +234,7 @@ export function createGate({
     // First what is on its way into the log, because it may queue a run.
     await sessions.idle()
     await executor.close({ graceMs })
+    unwatch?.()
     await log.idle()
     await store.close?.()
   }

@@ -1,5 +1,5 @@
 /** Builds the `{ result, metadata }` that leaves a skill: redacted, capped, stamped. */
-import { isSanitary, type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
+import { type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
 import { Failure } from './failure.js'
 import type { SkillResult } from './tool.js'
 
@@ -11,9 +11,9 @@ export function successResult(
   { action, layer, text, data }: { action: string; layer: string; text: string; data: Record<string, unknown> },
   redactor: Redactor,
 ): SkillResult {
-  const { clean, told } = createSanitizer()
-  const { result, truncated } = capText(redactor.text(clean(text)))
-  const shown = redactor.value(data, { ...DATA_LIMITS, clean })
+  const removed: Removed = {}
+  const { result, truncated } = capText(redactor.text(sanitized(text, removed)))
+  const shown = redactor.value(data, { ...DATA_LIMITS, removed })
   if (typeof shown !== 'object') {
     throw new Failure(
       'UPSTREAM_ERROR',
@@ -21,17 +21,20 @@ export function successResult(
       { retriable: false },
     )
   }
-  return { result, metadata: { ...shown, ...truncated, ...told(), success: true, action, layer, timestamp: now() } }
+  return {
+    result,
+    metadata: { ...shown, ...truncated, ...told(removed), success: true, action, layer, timestamp: now() },
+  }
 }
 
 export function failureResult(failure: Failure, action: string | undefined, redactor: Redactor): SkillResult {
   const { code, retriable, details, partial } = failure
   // Cut only what is redacted already: a cut through a secret would leave a part that no rule recognises.
-  const { clean, told } = createSanitizer()
-  const message = shorten(redactor.text(clean(failure.message)))
-  const output = partial?.text ? `\n\n${redactor.text(clean(partial.text))}` : ''
+  const removed: Removed = {}
+  const message = shorten(redactor.text(sanitized(failure.message, removed)))
+  const output = partial?.text ? `\n\n${redactor.text(sanitized(partial.text, removed))}` : ''
   const { result, truncated } = capText(`Error: ${message}${output}`)
-  const data = redactor.value(partial?.data ?? {}, { ...DATA_LIMITS, clean })
+  const data = redactor.value(partial?.data ?? {}, { ...DATA_LIMITS, removed })
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return {
     result,
@@ -39,14 +42,14 @@ export function failureResult(failure: Failure, action: string | undefined, reda
       ...(typeof data === 'object' ? data : { withheld: data }),
       ...truncated,
       // What a program printed or a provider said; an error of skillgate's own words is none of it.
-      ...((partial !== undefined || code === 'UPSTREAM_ERROR') && told()),
+      ...((partial !== undefined || code === 'UPSTREAM_ERROR') && told(removed)),
       success: false,
       ...(action !== undefined && { action }),
       error: {
         code,
         message,
         retriable,
-        ...(hasDetails && { details: redactor.value(details, { ...DATA_LIMITS, clean }) as Record<string, unknown> }),
+        ...(hasDetails && { details: redactor.value(details, { ...DATA_LIMITS, removed }) as Record<string, unknown> }),
       },
       timestamp: now(),
     },
@@ -57,23 +60,13 @@ export function failureResult(failure: Failure, action: string | undefined, reda
  * Results hold what containers, labels and engines say: data, never instructions. What drives a terminal or hides in a
  * text is removed before secrets are looked for, since it would hide them too.
  */
-function createSanitizer(): {
-  clean(text: string): string
-  told(): { untrusted: true; removed_characters?: Removed }
-} {
-  const removed: Removed = {}
-  return {
-    clean(text) {
-      if (isSanitary(text)) return text
-      const found = sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY })
-      for (const [kind, count] of Object.entries(found.removed) as [keyof Removed, number][]) {
-        removed[kind] = (removed[kind] ?? 0) + count
-      }
-      return found.text
-    },
-    told: () => ({ untrusted: true, ...(Object.keys(removed).length > 0 && { removed_characters: removed }) }),
-  }
-}
+const sanitized = (text: string, removed: Removed): string =>
+  sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY, removed }).text
+
+const told = (removed: Removed): { untrusted: true; removed_characters?: Removed } => ({
+  untrusted: true,
+  ...(Object.keys(removed).length > 0 && { removed_characters: removed }),
+})
 
 const shorten = (text: string): string =>
   text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…`.toWellFormed() : text

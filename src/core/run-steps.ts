@@ -56,7 +56,7 @@ export function createPerformer({
    * Performs what is left of a run. Rejects when the log cannot be written; called again then with the progress that the
    * log shows and the same `outcomes`, it goes on where it was.
    */
-  async function perform(run: RunWork, progress: RunProgress, outcomes: Outcomes): Promise<void> {
+  async function perform(run: RunWork, progress: RunProgress, outcomes: Outcomes): Promise<Ending> {
     const { id, sessionId, intents, signal } = run
     /** Events of what is over, written together with the next that must be durable before an effect. */
     let pending: Draft[] = progress.state === 'queued' ? [{ type: 'run.started', run_id: id, data: {} }] : []
@@ -76,12 +76,13 @@ export function createPerformer({
       ),
       { type: 'run.finished', run_id: id, data: { ...ending } },
     ]
-    const finish = async (ending: Ending, next: number): Promise<void> => {
+    const finish = async (ending: Ending, next: number): Promise<Ending> => {
       await log.write(sessionId, () => {
         assertHeld(signal)
         return { drafts: [...pending, ...closing(ending, next)], result: undefined }
       })
       written()
+      return ending
     }
 
     for (const [index, intent] of intents.entries()) {
@@ -102,17 +103,17 @@ export function createPerformer({
         if (signal.aborted || progress.cancelRequested) return finish(CANCELLED, index)
         // Should the log have taken in the start without saying so, it was none.
         outcomes.set(step.step_id, 'untouched')
-        const call = await judge(run, step, intent, pending, (ending) => closing(ending, index + 1))
+        const judged = await judge(run, step, intent, pending, (ending) => closing(ending, index + 1))
         written()
-        if (call === undefined) return
-        outcome = await execute(run, step, call)
+        if ('status' in judged) return judged
+        outcome = await execute(run, step, judged)
       }
       outcomes.set(step.step_id, outcome)
       pending.push(...outcome.drafts)
       unrecorded.push(outcome.recorded)
       if (outcome.ending !== undefined) return finish(signal.aborted ? CANCELLED : outcome.ending, index + 1)
     }
-    await finish({ status: 'completed' }, intents.length)
+    return finish({ status: 'completed' }, intents.length)
   }
 
   /**
@@ -125,9 +126,9 @@ export function createPerformer({
     intent: Intent,
     before: readonly Draft[],
     closing: (ending: Ending) => Draft[],
-  ): Promise<Call | undefined> {
+  ): Promise<Call | Ending> {
     const engine = await broker.engineOf(intent.tool)
-    return log.write(sessionId, ({ policy }) => {
+    return log.write<Call | Ending>(sessionId, ({ policy }) => {
       assertHeld(signal)
       const { decision, params, params_hash, call } = broker.judge(policy, intent)
       const status = STEP_STATUS[decision.decision]
@@ -138,7 +139,7 @@ export function createPerformer({
       }
       const reason = { code: decision.code as 'DENIED', message: decision.reason }
       const ending: Ending = { status: status === 'denied' ? 'denied' : 'failed', reason }
-      return { drafts: [...drafts, ...closing(ending)], result: undefined }
+      return { drafts: [...drafts, ...closing(ending)], result: ending }
     })
   }
 

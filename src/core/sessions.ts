@@ -34,7 +34,7 @@ export interface Session {
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
   setPolicy(document: unknown): Promise<EffectivePolicy>
   /** The tools of which the policy could allow some call: what a model is offered. */
-  offeredTools(): Promise<ToolMeta[]>
+  tools(): Promise<ToolMeta[]>
   /** Calls the listener after this gate replaced the policy, until the returned function is called. Who shares the store with other processes reads `policy()` too. */
   onPolicy(listener: () => void): () => void
   /** Logs the message and queues a run for its intents. `onOutput` receives what programs print, `onProgress` how far pulls are. */
@@ -110,7 +110,7 @@ export function createSessions(options: SessionsOptions) {
       return replaced
     },
 
-    async offeredTools() {
+    async tools() {
       const { policy } = await stateOf(id)
       return [...tools.values()].filter((tool) => couldAllow(policy, tool)).map(({ meta }) => meta)
     },

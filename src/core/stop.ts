@@ -9,7 +9,7 @@ export interface StopSignal {
   addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void
   removeEventListener(type: 'abort', listener: () => void): void
   /** Moves the deadline behind it, for work that had to wait for its turn. Absent where no deadline can be moved. */
-  postpone?(milliseconds: number): void
+  readonly postpone?: ((milliseconds: number) => void) | undefined
 }
 
 export interface Stop {
@@ -26,44 +26,53 @@ export const STOP: unique symbol = Symbol('skillgate.stop')
 export const stopSignalOf = (options: object): StopSignal | undefined => (options as { [STOP]?: StopSignal })[STOP]
 
 /** `postpone` moves the deadline that this stop stands for. */
-export function createStop(postpone?: StopSignal['postpone']): Stop {
-  const listeners = new Set<() => void>()
-  let reason: Failure | undefined
-  let controller: AbortController | undefined
-  const signal: StopSignal = {
-    get aborted() {
-      return reason !== undefined
-    },
-    get reason() {
-      return reason
-    },
-    throwIfAborted() {
-      if (reason !== undefined) throw reason
-    },
-    addEventListener: (_type, listener) => {
-      listeners.add(listener)
-    },
-    removeEventListener: (_type, listener) => {
-      listeners.delete(listener)
-    },
-    ...(postpone && { postpone }),
+export const createStop = (postpone?: StopSignal['postpone']): Stop => new LightStop(postpone)
+
+/** A class, since closures and accessors made anew for each call would cost as much as what they save. */
+class LightStop implements Stop, StopSignal {
+  reason: Failure | undefined
+  readonly postpone: StopSignal['postpone']
+  readonly #listeners = new Set<() => void>()
+  #controller: AbortController | undefined
+
+  constructor(postpone: StopSignal['postpone']) {
+    this.postpone = postpone
   }
-  return {
-    signal,
-    abortSignal() {
-      if (controller === undefined) {
-        controller = new AbortController()
-        if (reason !== undefined) controller.abort(asDomException(reason))
-      }
-      return controller.signal
-    },
-    abort(why) {
-      if (reason !== undefined) return
-      reason = why
-      controller?.abort(asDomException(why))
-      for (const listener of listeners) listener()
-      listeners.clear()
-    },
+
+  get signal(): StopSignal {
+    return this
+  }
+
+  get aborted(): boolean {
+    return this.reason !== undefined
+  }
+
+  throwIfAborted(): void {
+    if (this.reason !== undefined) throw this.reason
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  abortSignal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.reason !== undefined) this.#controller.abort(asDomException(this.reason))
+    }
+    return this.#controller.signal
+  }
+
+  abort(why: Failure): void {
+    if (this.reason !== undefined) return
+    this.reason = why
+    this.#controller?.abort(asDomException(why))
+    for (const listener of this.#listeners) listener()
+    this.#listeners.clear()
   }
 }
 

@@ -72,7 +72,16 @@ export interface Store {
   durable?: boolean
   /** Present when several hosts share the store: runs are then claimed from it, not executed where they were accepted. */
   shared?: SharedRuns
+  /** What was found damaged when the store was opened, and mended: for `log.repaired` events. */
+  repairs?(): Repair[]
   close?(): Promise<void>
+}
+
+export interface Repair {
+  /** The chain that it concerns; null when it concerns the whole log. */
+  session_id: string | null
+  /** What was wrong and what was done about it. */
+  what: string
 }
 
 /** How hosts that share a store divide its runs. An append of a host whose lease is over is refused with UNAVAILABLE. */

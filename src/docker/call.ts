@@ -55,6 +55,12 @@ export interface CallerOptions {
   onCall?: ((call: EngineCall) => void) | undefined
 }
 
+/** A call under way. */
+interface Call extends Pick<EngineCall, 'status'> {
+  target: ReturnType<typeof engineTarget>
+  startedAt: number
+}
+
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** Of a refusal's text; its message is shorter by far. */
 const MAX_REFUSAL_BYTES = 64 * 1024
@@ -69,91 +75,106 @@ const DONE: Partial<Record<EngineRoute, readonly number[]>> = {
 
 export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Caller {
   // Deadlines are the caller's signals: undici's own would cut off a program that runs longer than five minutes.
-  const pool = new Pool(endpoint.origin, { connect: endpoint.connect, headersTimeout: 0, bodyTimeout: 0 })
+  const pool = new Pool(endpoint.origin, {
+    connect: endpoint.connector ?? endpoint.connect,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
   const taken = new Set<Duplex>()
   pool.on('disconnect', (_origin, _targets, error) => {
     if (error?.code !== 'UND_ERR_INFO') onLost()
   })
 
-  async function send<T>(
-    route: EngineRoute,
-    options: CallOptions,
-    perform: (target: ReturnType<typeof engineTarget>, seen: (status: number) => void) => Promise<T>,
-  ): Promise<T> {
-    const target = engineTarget(route, options.version, options)
-    const startedAt = performance.now()
-    let status: number | undefined
-    try {
-      options.signal.throwIfAborted()
-      return await perform(target, (seen) => {
-        status = seen
-      })
-    } catch (error) {
-      if (options.signal.aborted) throw options.signal.reason
-      if (isFailure(error)) throw error
-      onLost()
-      throw connectionFailure(error, endpoint.address)
-    } finally {
-      const { method, template } = target
-      onCall?.({ method, route: template, status, duration_ms: performance.now() - startedAt })
-    }
-  }
-
   /** The status and headers of an accepted answer, whose body went to `onChunk`; a refusal rejects with what it says. */
   async function receive(
     route: EngineRoute,
-    { method, template, path }: ReturnType<typeof engineTarget>,
-    { body, signal, maxBytes = MAX_BODY_BYTES }: CallOptions,
-    seen: (status: number) => void,
+    options: CallOptions,
     onChunk: (chunk: Buffer) => void,
   ): Promise<Omit<Answer, 'text'>> {
-    let answer = { status: 0, headers: {} }
+    const { body, signal, maxBytes = MAX_BODY_BYTES } = options
+    const call = begin(route, options)
+    const { method, template, path } = call.target
+    let accepted = false
+    let headers: Answer['headers'] = {}
     let bytes = 0
     const refusal: Buffer[] = []
-    await exchange(
-      pool,
-      { method, path, body, signal },
-      {
-        onStatus(status, headers) {
-          seen(status)
-          answer = { status, headers }
+    try {
+      signal.throwIfAborted()
+      await exchange(
+        pool,
+        { method, path, body, signal },
+        {
+          onStatus(status, given) {
+            call.status = status
+            headers = given
+            accepted = isDone(route, status)
+          },
+          onChunk(chunk) {
+            bytes += chunk.length
+            const most = accepted ? maxBytes : MAX_BODY_BYTES
+            if (bytes > most) throw oversizedAnswer(template, `${most} bytes`)
+            if (accepted) onChunk(chunk)
+            else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
+          },
         },
-        onChunk(chunk) {
-          bytes += chunk.length
-          const most = isDone(route, answer.status) ? maxBytes : MAX_BODY_BYTES
-          if (bytes > most) throw oversizedAnswer(template, `${most} bytes`)
-          if (isDone(route, answer.status)) onChunk(chunk)
-          else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
-        },
-      },
-    )
-    if (isDone(route, answer.status)) return answer
-    if (answer.status < 300) throw malformedAnswer(template, `its status is ${answer.status}`)
-    throw upstreamFailure(answer.status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
+      )
+      const { status = 0 } = call
+      if (accepted) return { status, headers }
+      if (status < 300) throw malformedAnswer(template, `its status is ${status}`)
+      throw upstreamFailure(status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
+    } catch (error) {
+      throw failed(error, signal)
+    } finally {
+      ended(call)
+    }
+  }
+
+  const begin = (route: EngineRoute, options: CallOptions): Call => ({
+    target: engineTarget(route, options.version, options),
+    startedAt: performance.now(),
+    status: undefined,
+  })
+
+  function failed(error: unknown, signal: StopSignal): unknown {
+    if (signal.aborted) return signal.reason
+    if (isFailure(error)) return error
+    onLost()
+    return connectionFailure(error, endpoint.address)
+  }
+
+  function ended({ target: { method, template }, startedAt, status }: Call): void {
+    onCall?.({ method, route: template, status, duration_ms: performance.now() - startedAt })
   }
 
   return {
-    text: (route, options) =>
-      send(route, options, async (target, seen) => {
-        const chunks: Buffer[] = []
-        const answer = await receive(route, target, options, seen, (chunk) => chunks.push(chunk))
-        return { ...answer, text: Buffer.concat(chunks).toString('utf8') }
-      }),
+    async text(route, options) {
+      const chunks: Buffer[] = []
+      const { status, headers } = await receive(route, options, (chunk) => chunks.push(chunk))
+      return { status, headers, text: joined(chunks).toString('utf8') }
+    },
 
-    stream: (route, options, onChunk) =>
-      send(route, options, async (target, seen) => {
-        await receive(route, target, options, seen, onChunk)
-      }),
+    async stream(route, options, onChunk) {
+      await receive(route, options, onChunk)
+    },
 
-    upgrade: (route, options) =>
-      send(route, options, async ({ method, path, template }, seen) => {
-        const { status, socket, ...refusal } = await hijack(pool, { method, path, template, signal: options.signal })
-        seen(status)
+    async upgrade(route, options) {
+      const { signal } = options
+      const call = begin(route, options)
+      const { method, path, template } = call.target
+      try {
+        signal.throwIfAborted()
+        const { status, socket, ...refusal } = await hijack(pool, { method, path, template, signal })
+        call.status = status
         if (!socket) throw upstreamFailure(status, 'text' in refusal ? refusal.text : '', `${method} ${template}`)
         taken.add(socket)
         socket.once('close', () => taken.delete(socket))
         return socket
-      }),
+      } catch (error) {
+        throw failed(error, signal)
+      } finally {
+        ended(call)
+      }
+    },
 
     async close() {
       for (const socket of taken) socket.destroy()
@@ -162,4 +183,7 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
   }
 }
 
-const isDone = (route: EngineRoute, status: number): boolean => (DONE[route] ?? [200]).includes(status)
+const joined = (chunks: Buffer[]): Buffer => (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+
+const OK: readonly number[] = [200]
+const isDone = (route: EngineRoute, status: number): boolean => (DONE[route] ?? OK).includes(status)

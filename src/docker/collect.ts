@@ -3,7 +3,7 @@ import { Failure, isFailure } from '../core/failure.js'
 import type { Logger, RequestOptions } from '../core/provider.js'
 import type { RunOutcome, RunSpec } from '../core/run-spec.js'
 import type { StopSignal } from '../core/stop.js'
-import { bounded } from './deadline.js'
+import { bounded, pause } from './deadline.js'
 import type { Engine } from './engine.js'
 import { createFollow, type Ended } from './follow.js'
 import { FENCE, type FoundRun, type Keeper, RUN_SLACK_MS } from './keeper.js'
@@ -25,13 +25,12 @@ export interface CollectOptions {
 }
 
 /** `run` is null when nothing of it is there: it was not started, unless `started` says that the engine saw it start. */
-export type Collected = { engine_id: string; warnings?: string[] } & (
-  | { run: RunOutcome }
-  | { run: null; started?: true }
-)
+export type Collected = { engine_id: string } & Told
+type Told = { run: RunOutcome; warnings?: string[] } | { run: null; started?: true }
 
 /** A container that is there, is gone and is there again in turns is somebody's game. */
 const MAX_LOOKS = 5
+const LOOK_AGAIN_MS = 100
 const EVENTS_MS = 2_000
 /** An event is told under the engine's clock, which may be a little ahead. */
 const EVENTS_AHEAD_MS = 50
@@ -50,32 +49,57 @@ export async function collectRun(
 ): Promise<Collected> {
   const { keeper, signal } = options
   const ticket = keeper.adopt(runId)
-  let over: () => void = ticket.end
+  const disposal = { begun: false }
   try {
     const engine_id = await engine.id(signal)
-    for (let look = 1; look <= MAX_LOOKS; look++) {
-      const found = await keeper.find(runId, signal)
-      const container = found && (await inspect(engine, found.id, signal))
-      if (found === undefined || container === undefined) {
-        if (await fence(engine, { runId, spec }, options))
-          return { engine_id, ...(await absent(engine, ticket.name, options)) }
-      } else if (found.mark.spec === FENCE) {
-        return { engine_id, ...(await absent(engine, ticket.name, options)) }
-      } else if (wasStarted(container)) {
-        const { ended, answer } = await follow(engine, { found, container, spec }, options)
-        over = () => {}
-        const left = await options.retention.dispose({ id: found.id, ticket }, options.recorded)
-        if (ended.cause === 'abort') throw aborted(signal, answer.run)
-        const warnings = [...ended.warnings, ...(left === undefined ? [] : [`container ${left} could not be removed`])]
-        return { engine_id, ...answer, ...(warnings.length > 0 && { warnings }) }
-      } else {
-        await removeUnstarted(engine, found.id, signal)
-      }
+    for (let look = 1; ; look++) {
+      const asked = { runId, spec, ticket, disposal }
+      const seen = await lookOnce(engine, asked, options).catch((error: unknown) => {
+        // What another host is removing in this moment is refused in many words, and is gone soon.
+        const refused = isFailure(error) && typeof error.details?.status === 'number'
+        if (disposal.begun || !refused || look === MAX_LOOKS) throw error
+      })
+      if (seen !== undefined) return { engine_id, ...seen }
+      if (look === MAX_LOOKS) break
+      await pause(LOOK_AGAIN_MS * look, signal)
     }
     throw new Failure('CONFLICT', `What there is of ${runId} changed with every look. Ask again.`, { retriable: true })
   } finally {
-    over()
+    if (!disposal.begun) ticket.end()
   }
+}
+
+interface Asked {
+  runId: string
+  spec: RunSpec
+  ticket: ReturnType<Keeper['adopt']>
+  /** Set when the container is the retention's, and the ticket with it. */
+  disposal: { begun: boolean }
+}
+
+/** Undefined when it changed under our eyes, and one must look again. */
+async function lookOnce(
+  engine: Engine,
+  { runId, spec, ticket, disposal }: Asked,
+  options: CollectOptions,
+): Promise<Told | undefined> {
+  const { keeper, retention, recorded, signal } = options
+  const found = await keeper.find(runId, signal)
+  if (found?.mark.spec === FENCE) return absent(engine, ticket.name, options)
+  const container = found && (await inspect(engine, found.id, signal))
+  if (found === undefined || container === undefined) {
+    return (await fence(engine, { runId, spec }, options)) ? absent(engine, ticket.name, options) : undefined
+  }
+  if (!wasStarted(container)) {
+    await removeUnstarted(engine, found.id, signal)
+    return undefined
+  }
+  const { ended, run } = await follow(engine, { found, container, spec }, options)
+  disposal.begun = true
+  const left = await retention.dispose({ id: found.id, ticket }, recorded)
+  if (ended.cause === 'abort') throw aborted(signal, run)
+  const warnings = [...ended.warnings, ...(left === undefined ? [] : [`container ${left} could not be removed`])]
+  return warnings.length > 0 ? { run, warnings } : { run }
 }
 
 /** Undefined when it is gone by now. */
@@ -133,11 +157,7 @@ async function fence(
 }
 
 /** The engine remembers its latest events for a while, so a container that somebody else removed may still be told of. */
-async function absent(
-  engine: Engine,
-  name: string,
-  { signal, now, logger }: CollectOptions,
-): Promise<{ run: null; started?: true }> {
+async function absent(engine: Engine, name: string, { signal, now, logger }: CollectOptions): Promise<Told> {
   const until = ((now().getTime() + EVENTS_AHEAD_MS) / 1000).toFixed(3)
   const filters = JSON.stringify({ type: ['container'], event: ['start'], container: [name] })
   let told = ''
@@ -160,7 +180,7 @@ async function follow(
   engine: Engine,
   { found: { id, mark }, container, spec }: { found: FoundRun; container: Record<string, unknown>; spec: RunSpec },
   { signal, onOutput, logger, now }: CollectOptions,
-): Promise<{ ended: Ended; answer: { run: RunOutcome } }> {
+): Promise<{ ended: Ended; run: RunOutcome }> {
   const running = fieldsOf(container.State).Running === true
   const following = createFollow(engine, id, { output: spec.output, signal, onOutput, logger })
   const output = await openOutput(engine, { id, container, running }, { signal, onPiece: following.onPiece })
@@ -180,7 +200,7 @@ async function follow(
       image_id,
       posture: { ...(await postureOf(engine, container, signal)), spec_sha256: mark.spec },
     }
-    return { ended, answer: { run } }
+    return { ended, run }
   } finally {
     following.dispose()
     output.close()

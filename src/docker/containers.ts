@@ -117,5 +117,11 @@ function portBindings(ports: unknown): PortMapping[] {
 }
 
 function labelsOf(labels: unknown): Record<string, string> {
-  return Object.fromEntries(Object.entries(fieldsOf(labels)).map(([name, value]) => [name, textOf(value)]))
+  const fields = fieldsOf(labels)
+  for (const name in fields) if (typeof fields[name] !== 'string') return textOfEach(fields)
+  return fields as Record<string, string>
+}
+
+function textOfEach(fields: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)]))
 }

@@ -71,6 +71,7 @@ export function bounded<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Prom
       settleWithin(SETTLE_MS)
     }, timeoutMs),
   )
+  let ended = Promise.resolve()
   const done = new Promise<T>((resolve, reject) => {
     const end = () => {
       for (const timer of timers) clearTimeout(timer)
@@ -86,7 +87,7 @@ export function bounded<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Prom
         reject(error)
       }
     }
-    working.then(
+    ended = working.then(
       (value) => {
         end()
         resolve(value)
@@ -97,10 +98,6 @@ export function bounded<T>(bounds: Bounds<T>, work: (signal: StopSignal) => Prom
       },
     )
   })
-  const ended = working.then(
-    () => {},
-    () => {},
-  )
   return { done, ended, abort }
 }
 

@@ -1,6 +1,6 @@
 /** Every engine route this package can call. What is not here (archive, exec, commit, build, export) cannot be called. */
 import { Failure } from '../core/failure.js'
-import { CONTAINER_ID } from './routes.js'
+import { CONTAINER_ID } from '../core/l1-request.js'
 
 export const ENGINE_ROUTES = {
   ping: ['GET', '/_ping'],
@@ -46,8 +46,11 @@ export function engineTarget(
   const filled = template
     .replace('{id}', id ?? '')
     .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
-  const pairs = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-  const search = pairs.length > 0 ? `?${pairs.join('&')}` : ''
+  let search = ''
+  for (const name in query) {
+    const value = query[name] as string | number | boolean
+    search += `${search === '' ? '?' : '&'}${name}=${typeof value === 'string' ? encodeURIComponent(value) : value}`
+  }
   const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
   if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
   return { method, template, path }

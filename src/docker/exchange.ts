@@ -46,46 +46,44 @@ export function exchange(dispatcher: Dispatcher, request: ExchangeRequest, handl
     }
     const settled = () => signal.removeEventListener('abort', onAbort)
     signal.addEventListener('abort', onAbort, { once: true })
-    dispatcher.dispatch(
-      {
-        method,
-        path,
-        ...(upgrade && { upgrade }),
-        ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    const sent: Dispatcher.DispatchOptions = { method, path }
+    if (upgrade !== undefined) sent.upgrade = upgrade
+    if (body !== undefined) {
+      sent.body = JSON.stringify(body)
+      sent.headers = { 'content-type': 'application/json' }
+    }
+    dispatcher.dispatch(sent, {
+      onRequestStart(started) {
+        controller = started
+        if (signal.aborted) onAbort()
       },
-      {
-        onRequestStart(started) {
-          controller = started
-          if (signal.aborted) onAbort()
-        },
-        onRequestUpgrade(_controller, _status, _headers, socket) {
-          settled()
-          // Nobody waits for it any more.
-          if (signal.aborted || handler.onUpgrade === undefined) socket.destroy()
-          else handler.onUpgrade(socket)
-          resolve()
-        },
-        onResponseStart(current, status, headers) {
-          if (status >= 200) return handler.onStatus(status, headers)
-          preliminary++
-          if (preliminary > MAX_PRELIMINARY) current.abort(endlessly())
-        },
-        onResponseData(current, chunk) {
-          try {
-            handler.onChunk(chunk)
-          } catch (error) {
-            current.abort(error as Error)
-          }
-        },
-        onResponseEnd() {
-          settled()
-          resolve()
-        },
-        onResponseError(_controller, error) {
-          settled()
-          reject(error)
-        },
+      onRequestUpgrade(_controller, _status, _headers, socket) {
+        settled()
+        // Nobody waits for it any more.
+        if (signal.aborted || handler.onUpgrade === undefined) socket.destroy()
+        else handler.onUpgrade(socket)
+        resolve()
       },
-    )
+      onResponseStart(current, status, headers) {
+        if (status >= 200) return handler.onStatus(status, headers)
+        preliminary++
+        if (preliminary > MAX_PRELIMINARY) current.abort(endlessly())
+      },
+      onResponseData(current, chunk) {
+        try {
+          handler.onChunk(chunk)
+        } catch (error) {
+          current.abort(error as Error)
+        }
+      },
+      onResponseEnd() {
+        settled()
+        resolve()
+      },
+      onResponseError(_controller, error) {
+        settled()
+        reject(error)
+      },
+    })
   })
 }

@@ -23,6 +23,10 @@ export function createFrameParser(onPiece: (stream: OutputStream, piece: Buffer)
   let headerBytes = 0
   let stream: OutputStream = 'stdout'
   let left = 0
+  const open = (bytes: Buffer, at: number) => {
+    stream = streamOf(bytes, at)
+    left = bytes.readUInt32BE(at + 4)
+  }
   return {
     push(chunk) {
       let at = 0
@@ -34,13 +38,18 @@ export function createFrameParser(onPiece: (stream: OutputStream, piece: Buffer)
           onPiece(stream, piece)
           continue
         }
+        if (headerBytes === 0 && chunk.length - at >= HEADER_BYTES) {
+          open(chunk, at)
+          at += HEADER_BYTES
+          continue
+        }
+        // Its header is divided between two chunks.
         const copied = chunk.copy(header, headerBytes, at, at + HEADER_BYTES - headerBytes)
         at += copied
         headerBytes += copied
         if (headerBytes < HEADER_BYTES) return
         headerBytes = 0
-        stream = streamOf(header)
-        left = header.readUInt32BE(4)
+        open(header, 0)
       }
     },
     end() {
@@ -60,9 +69,9 @@ export function createRawParser(onPiece: (stream: OutputStream, piece: Buffer) =
   return { push: (chunk) => onPiece('stdout', chunk), end() {} }
 }
 
-function streamOf(header: Buffer): OutputStream {
-  const stream = STREAMS[header.readUInt8(0)]
-  if (stream === undefined || header.readUIntBE(1, 3) !== 0) {
+function streamOf(header: Buffer, at: number): OutputStream {
+  const stream = STREAMS[header.readUInt8(at)]
+  if (stream === undefined || header.readUIntBE(at + 1, 3) !== 0) {
     throw new Failure(
       'UPSTREAM_ERROR',
       'The engine sent output that is not framed as its API promises. Check that a Docker Engine answers there.',

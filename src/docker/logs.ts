@@ -8,17 +8,18 @@ import { fieldsOf, textOf } from './wire.js'
 /** Collects chunks of the engine's log body; `end` throws UPSTREAM_ERROR when they end in the middle. `tty` is the container's Config.Tty: the content does not tell. */
 export function createLogText({ tty }: { tty: boolean }): { push(chunk: Buffer): void; end(): string } {
   // One decoder for each stream: a character may be split across frames with the other stream's bytes in between.
-  const decoders = { stdout: createDecoder(), stderr: createDecoder() }
+  let decoders: Record<OutputStream, TextDecoder> | undefined
   let text = ''
   // Engines send a frame for each line; what one stream wrote without the other in between is decoded at once.
   let current: OutputStream = 'stdout'
   let pieces: Buffer[] = []
   const decode = () => {
+    decoders ??= { stdout: createDecoder(), stderr: createDecoder() }
     if (pieces.length > 0) text += decoders[current].decode(Buffer.concat(pieces), { stream: true })
     pieces = []
   }
   const onPiece = (stream: OutputStream, piece: Buffer) => {
-    if (stream !== current) decode()
+    if (stream !== current && pieces.length > 0) decode()
     current = stream
     pieces.push(piece)
   }
@@ -27,6 +28,8 @@ export function createLogText({ tty }: { tty: boolean }): { push(chunk: Buffer):
     push: parser.push,
     end() {
       parser.end()
+      // Most programs write to one stream only.
+      if (decoders === undefined) return Buffer.concat(pieces).toString('utf8')
       decode()
       return text + decoders.stdout.decode() + decoders.stderr.decode()
     },

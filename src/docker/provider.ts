@@ -1,5 +1,6 @@
 /** The Docker provider: L1 requests in, engine calls out, and nothing that is not in the table. */
 import { Failure } from '../core/failure.js'
+import { type L1Request, type L1Route, parseL1Request } from '../core/l1-request.js'
 import type { Logger, ProviderClient, RequestOptions } from '../core/provider.js'
 import { PULL_TIMEOUT_MS, parseCollectRequest, parseRunSpec, type RunSpec } from '../core/run-spec.js'
 import { type StopSignal, stopSignalOf } from '../core/stop.js'
@@ -13,7 +14,6 @@ import { imageRows } from './images.js'
 import { createKeeper } from './keeper.js'
 import { createLogText, createTerminalLookup } from './logs.js'
 import { createRetention } from './retention.js'
-import { type L1Request, type L1Route, parseL1Request } from './routes.js'
 import { runProgram } from './run.js'
 import { resolveMounts } from './run-mounts.js'
 import { createRunTurn, ENDING_MS } from './run-turn.js'
@@ -225,6 +225,12 @@ export function createDockerProvider({
     return closed
   }
 
+  const identify: DockerProvider['engine'] = async ({ signal, timeoutMs } = {}) =>
+    perform(
+      { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
+      async (joined) => ({ ...(await engine.identity(joined)), id: await engine.id(joined) }),
+    ).done
+
   return {
     async request(method, path, given, options = {}) {
       const { timeoutMs, onOutput, onProgress, runId, recorded } = options
@@ -258,11 +264,8 @@ export function createDockerProvider({
       const answer = answers[request.route] as (request: L1Request, signal: StopSignal) => Promise<unknown>
       return perform(bounds, (joined) => answer(request, joined)).done
     },
-    engine: async ({ signal, timeoutMs } = {}) =>
-      perform(
-        { what: 'the version exchange', write: false, signal, timeoutMs: positive(timeoutMs) ?? defaultTimeoutMs },
-        async (joined) => ({ ...(await engine.identity(joined)), id: await engine.id(joined) }),
-      ).done,
+    engine: identify,
+    engineId: async () => (await identify()).id,
     sweep,
     close,
     [Symbol.asyncDispose]: close,

@@ -30,8 +30,9 @@ export async function createContainer(
   ).catch(async (error: unknown) => {
     const status = isFailure(error) ? error.details?.status : 0
     const untold = status === undefined || (typeof status === 'number' && status >= 500)
-    if (status === 409 || (untold && (await isTaken(engine, ticket, logger)))) throw alreadyThere(ticket.run)
-    throw error
+    const taken = untold ? await isTaken(engine, ticket, logger) : status === 409
+    // A name of the container's own is nobody's.
+    throw taken && ticket.run !== ticket.name ? alreadyThere(ticket.run) : error
   })
   const { Id, Warnings } = fieldsOf(created.body)
   const id = textOf(Id)
@@ -52,7 +53,7 @@ export async function createContainer(
 }
 
 /** Two hosts, or one twice, were told to run the same call: the container's name lets one of them. */
-export function alreadyThere(run: string): Failure {
+function alreadyThere(run: string): Failure {
   return new Failure(
     'CONFLICT',
     `The call ${run} has a container already, so nothing was started for it again. Ask what became of it: POST /containers/run/collect.`,

@@ -1,6 +1,7 @@
 /** The route table: the one place that says what the HTTP interface is. Routing and the OpenAPI document follow from it. */
 import { z } from 'zod'
 import { EVENT_TYPES } from '../core/event.js'
+import { FAILURES } from '../core/failure.js'
 import { PolicyDocument } from '../core/policy.js'
 import { SkillRegistration } from '../core/registry.js'
 import { IntentInput, MessageInput, SessionInput } from '../core/session.js'
@@ -232,12 +233,12 @@ export const ROUTES: readonly Route[] = [
     id: 'readHealth',
     summary: 'Whether the server can work: its log, its engine, its role, and what waits',
     open: true,
-    statuses: [200, 503],
+    statuses: [200, FAILURES.UNAVAILABLE.status],
     answer: Health,
     async handle(gate) {
       const health = await gate.health()
       if (health.store === 'ok') return { body: { status: 'ok' as const, version: VERSION, ...health } }
-      return { status: 503, body: { status: 'degraded' as const, version: VERSION, ...health } }
+      return { status: FAILURES.UNAVAILABLE.status, body: { status: 'degraded' as const, version: VERSION, ...health } }
     },
   }),
   route('GET', '/openapi.json', {

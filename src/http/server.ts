@@ -1,6 +1,7 @@
 /** Puts an HTTP application behind node:http: bounded waiting for what callers send, and an orderly end. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
@@ -16,6 +17,8 @@ export interface ServerOptions {
   host?: string
   /** Default 8090; 0 takes a free one. */
   port?: number
+  /** Serves HTTPS, with a certificate and its key in PEM; with `ca`, only to clients whose certificates it signed. */
+  tls?: { cert: string | Buffer; key: string | Buffer; ca?: string | Buffer | undefined } | undefined
   /** Milliseconds within which a request must have arrived, headers and body; checked to a quarter of it. Default 20 000. */
   receiveTimeoutMs?: number
   /** Milliseconds that answers under way get when the server closes. Default 5 000. */
@@ -58,6 +61,7 @@ export async function startServer({
   app,
   host = '127.0.0.1',
   port = 8090,
+  tls,
   receiveTimeoutMs = 20_000,
   closeGraceMs = 5_000,
   replaceGlobals = false,
@@ -76,12 +80,15 @@ export async function startServer({
       return failureAnswer(toFailure(error), redactor)
     },
   })
-  const server = createServer({
+  const bounds = {
     headersTimeout: receiveTimeoutMs,
     requestTimeout: receiveTimeoutMs,
     connectionsCheckingInterval: Math.ceil(receiveTimeoutMs / 4),
     requireHostHeader: false,
-  })
+  }
+  const server = tls
+    ? createTlsServer({ ...bounds, ...tls, requestCert: tls.ca !== undefined, handshakeTimeout: receiveTimeoutMs })
+    : createServer(bounds)
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering.set(request.socket, response)
     response.on('close', () => {
@@ -116,7 +123,7 @@ export async function startServer({
   }
 
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    url: `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     port: bound,
     close,
     [Symbol.asyncDispose]: close,

@@ -10,6 +10,8 @@ export interface KeySettings {
   signingKey: string | undefined
   /** As `createGate` takes them. */
   publicKeys: Record<string, string>
+  /** What the skills reach the engine through, in place of one of their own. */
+  gateway: { url: string; credential: string } | undefined
 }
 
 export interface ServeSettings extends KeySettings {
@@ -27,11 +29,11 @@ const MIN_KEY_BYTES = 32
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
-  const host = parseListenHost(env.HOST || DEFAULT_HOST)
+  const { host, port } = parseListen(env)
   return {
     adminToken: parseToken(env.ADMIN_TOKEN ?? '', host),
     host,
-    port: parsePort(env.PORT || DEFAULT_PORT),
+    port,
     allowedHosts: parseList('ALLOWED_HOSTS', env.ALLOWED_HOSTS),
     corsOrigins: parseList('CORS_ORIGINS', env.CORS_ORIGINS),
     ...parseKeySettings(env),
@@ -40,11 +42,26 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
 
 /** The part of it that a command without a server of its own needs. */
 export const parseKeySettings = (env: Readonly<Record<string, string | undefined>>): KeySettings => ({
-  signingKey: parseKey(env.SIGNING_KEY || undefined),
+  signingKey: parseSigningKey(env.SIGNING_KEY || undefined),
   publicKeys: env.PUBLIC_KEYS ? readPublicKeys(env.PUBLIC_KEYS) : {},
+  gateway: parseGateway(env.GATEWAY_URL || undefined, env.GATEWAY_CREDENTIAL || undefined),
 })
 
-function parseKey(key: string | undefined): string | undefined {
+/** The client itself judges both. */
+function parseGateway(url: string | undefined, credential: string | undefined): KeySettings['gateway'] {
+  if (url !== undefined && credential !== undefined) return { url, credential }
+  if (url === undefined && credential === undefined) return undefined
+  const missing = url === undefined ? 'GATEWAY_URL' : 'GATEWAY_CREDENTIAL'
+  throw refused(missing, 'is not set. GATEWAY_URL and GATEWAY_CREDENTIAL need each other')
+}
+
+/** Where a server listens, by HOST and PORT. Throws INVALID_INPUT that names the variable. */
+export function parseListen(env: Readonly<Record<string, string | undefined>>): { host: string; port: number } {
+  return { host: parseListenHost(env.HOST || DEFAULT_HOST), port: parsePort(env.PORT || DEFAULT_PORT) }
+}
+
+/** Throws INVALID_INPUT for a SIGNING_KEY that is too short. */
+export function parseSigningKey(key: string | undefined): string | undefined {
   const bytes = Buffer.byteLength(key ?? '')
   if (key === undefined || bytes >= MIN_KEY_BYTES) return key
   throw refused('SIGNING_KEY', `has ${bytes} bytes; ${MIN_KEY_BYTES} are needed. Make one with openssl rand -hex 32`)

@@ -1,9 +1,9 @@
 /** One tool call of an MCP client as one run of the session, and the run's end as the answer to the call. */
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { FAILURES, Failure, isFailure } from '../core/failure.js'
-import type { Session } from '../core/sessions.js'
 import type { Logger } from '../core/provider.js'
 import type { Run, RunDocument, Step } from '../core/run.js'
+import type { Session } from '../core/sessions.js'
 import type { Listeners } from '../core/tool.js'
 import { createRedactor } from '../redaction/index.js'
 import type { Answer } from './tool.js'

@@ -1,8 +1,8 @@
 /** The MCP server of one session: offers the tools that its policy could allow, and makes each call a run. */
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
 import { isFailure } from '../core/failure.js'
-import type { Session } from '../core/sessions.js'
 import type { Logger } from '../core/provider.js'
+import type { Session } from '../core/sessions.js'
 import { VERSION } from '../core/version.js'
 import { type Calls, createCalls } from './call.js'
 import { toMcpTool } from './tool.js'
@@ -80,7 +80,7 @@ export function createSessionServer({
     try {
       // First the version: what changes in between is announced once too often, never not at all.
       const { version } = await session.policy()
-      const tools = (await session.offeredTools()).map(toMcpTool)
+      const tools = (await session.tools()).map(toMcpTool)
       listed = version
       if (!closed) ignorePolicy ??= session.onPolicy(look)
       return { tools }

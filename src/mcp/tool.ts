@@ -16,10 +16,13 @@ export const Answer = z.looseObject({
 })
 export type Answer = z.infer<typeof Answer>
 
-const withDialect = (schema: JsonSchema): Tool['inputSchema'] =>
-  ({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }) as Tool['inputSchema']
+const objectSchema = (schema: JsonSchema): Tool['inputSchema'] => ({
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  ...schema,
+  type: 'object',
+})
 
-const OUTPUT = withDialect(toJsonSchema(Answer))
+const OUTPUT = objectSchema(toJsonSchema(Answer))
 
 /** A look stays with the system it looks at; what changes things can reach whatever those are connected to. */
 const ANNOTATIONS: Readonly<Record<Risk, ToolAnnotations>> = {
@@ -31,7 +34,7 @@ const ANNOTATIONS: Readonly<Record<Risk, ToolAnnotations>> = {
 export const toMcpTool = ({ name, description, risk, input }: ToolMeta): Tool => ({
   name: toMcpName(name),
   description,
-  inputSchema: withDialect(input),
+  inputSchema: objectSchema(input),
   outputSchema: OUTPUT,
   annotations: ANNOTATIONS[risk],
 })

@@ -5,25 +5,31 @@ import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
-import { looksMixed } from './plausible.js'
+import { looksMixed, looksRandom } from './plausible.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
-const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,12}`
+const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
 const QUOTE = String.raw`\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
 /** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
 const ASSIGNED = new RegExp(
-  `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
-    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→)` +
-    `${GAP}(?:Some\\(|[bBurR@](?=["']))?(${QUOTE})?`,
+  `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
+    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
+    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|[bBurR@](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
 const SAID =
   /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+/** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
+const ANNOUNCED =
+  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*-]{1,40}){1,8}?(?::|[ \t](?:is|was|to):?)[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
   if (!'=:"\'\\%&]([)?-|<>,`'.includes(String.fromCharCode(code))) NOT_BEHIND_NAME[code] = 1
+
+/** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
+const CALLED = /(?:[([](?:\\?["'])?|[ \t]FOR [\w'`"@%.]{1,80} = ')([^\s"'()[\]\\]{4,200})(?=["')\]\\])/y
 
 /** The detector behind every word that secret names are made of. */
 export function detectAssignment(source: Source, start: number, end: number): Detection {
@@ -40,7 +46,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   const flag = from > 0 && text.charCodeAt(from - 1) === 45
   let name = text.slice(from, to)
   if (name.endsWith('.') || name.endsWith('-')) name = name.replace(/[.-]+$/, '')
-  let kind = source.judge(name)
+  // The shell's working directory, but for ODBC.
+  let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
   if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
@@ -55,6 +62,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
 function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
+  source.looks += 1
   const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
   if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
   if (assigned !== null) {
@@ -65,6 +73,14 @@ function read(source: Source, named: Name): Detection {
     return assignedValue(source, named, { start, sign, quote, keyQuote })
   }
   const rule = ruleOf(kind)
+  const called = kind === 'none' || kind === 'weak' ? null : at(CALLED, text, to)
+  if (called?.[1] !== undefined) {
+    const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
+    const start = to + called[0].length - called[1].length
+    return isGiven && looksMixed(called[1]) && !/\.\w{1,6}:\d+$/.test(called[1]) && !text.startsWith('[REDACTED', start)
+      ? { rule, start, end: start + called[1].length }
+      : undefined
+  }
   const spaced = at(SPACED, text, to)
   if (spaced !== null && /<(?:[\w.-]{1,20}:)?$/.test(text.slice(Math.max(0, from - 22), from))) {
     return detectPaired(source, named)
@@ -76,15 +92,32 @@ function read(source: Source, named: Name): Detection {
     return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true })
   }
   if (spaced !== null && (kind === 'password' || kind === 'secret')) {
+    const announced = kind === 'password' && !isMentioned(text, from) ? at(ANNOUNCED, text, to) : null
+    if (announced !== null) {
+      const begins = to + announced[0].length
+      const found = namedValue(source, {
+        ...plainValue(rule, kind, begins, announced[1]),
+        loose: true,
+        mentioned: true,
+      })
+      if (found !== undefined) return found
+    }
     const said = at(SAID, text, to)
     const start = said === null ? to + spaced[0].length : to + said[0].length
     const quote = said === null ? spaced[1] : said[1]
-    if (quote !== undefined || kind === 'password' || said !== null) {
+    const isBare = said === null && quote === undefined && kind === 'secret'
+    if (!isBare || isToken(text.slice(start, start + 80))) {
       // In prose only what looks like one is taken for a secret.
       return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
     }
   }
   return detectPaired(source, named)
+}
+
+/** A random word, or a long one in hex. */
+const isToken = (text: string): boolean => {
+  const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
+  return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
 }
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
@@ -117,7 +150,8 @@ function isDirective(text: string, from: number, name: string): boolean {
 function isWordAhead(text: string, to: number): boolean {
   if (text.charCodeAt(to) !== 32) return false
   const code = text.charCodeAt(to + 1)
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
+  if (code >= 48 && code <= 57) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
 }
 
 interface Assigned {
@@ -135,16 +169,37 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const loose = !equals
   const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
   if (/^pin$/i.test(name) && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
+  if (/^pass$/i.test(name) && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
   if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
+  // `PWD={…}` of ODBC.
+  const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
+  if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
+  const inner = quote === undefined && text.charCodeAt(start) === 123 ? at(INNER, text, start) : null
+  if (inner !== null && inner[1] !== undefined) {
+    return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1]))
+  }
   // An object has names of its own.
   if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
+  const typed = sign === ':' && quote === undefined ? at(TYPED, text, start) : null
+  if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
-    loose && quote === undefined && keyQuote === undefined && (isMentioned(text, from) || /^pass$/i.test(name))
+    loose &&
+    (quote === undefined || kind === 'secret') &&
+    keyQuote === undefined &&
+    (isMentioned(text, from) || /^pass$/i.test(name))
   if (kind === 'cookie') {
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
+    // `theme=dark; Path=/`: too short to let anybody in.
+    if (
+      !/sess|sid|auth|token|user|key|id=/i.test(line) &&
+      /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(
+        line,
+      )
+    )
+      return undefined
     if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
     if (end === STARVED) return end
@@ -174,6 +229,12 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
 }
+
+/** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
+const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
+
+/** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
+const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y
 
 /** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
 function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {

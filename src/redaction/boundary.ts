@@ -85,9 +85,49 @@ export interface Source {
   readonly judge: (name: string) => KeyKind
   /** Where the line ends, as far ahead as anybody may look. Asking in ascending order reads the text once in all. */
   lineEnd(index: number): number
+  /** How often something was looked at closely. */
+  looks: number
+  /** Ends of runs that were looked for before, by what ends them. */
+  runs: Map<unknown, Run> | undefined
 }
 
-export function createSource(text: string, { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd'>): Source {
+/** Between `from` and `to` nothing ends the run; at `to` something does when `ended`. */
+interface Run {
+  from: number
+  to: number
+  ended: boolean
+}
+
+/**
+ * Where the run that `start` is in ends, at `limit` at the latest. `stopIn` answers the first end between two indexes, or -1,
+ * and must judge every index by itself: what one call read, the next need not read again.
+ */
+export function runEnd(
+  source: Source,
+  start: number,
+  limit: number,
+  stopIn: (from: number, to: number) => number,
+  kind: unknown,
+): number {
+  source.runs ??= new Map()
+  const { runs } = source
+  let run = runs.get(kind)
+  if (run === undefined || start < run.from || start > run.to) {
+    run = { from: start, to: start, ended: false }
+    runs.set(kind, run)
+  }
+  if (!run.ended && run.to < limit) {
+    const stop = stopIn(run.to, limit)
+    run.ended = stop !== -1
+    run.to = run.ended ? stop : limit
+  }
+  return Math.min(run.to, limit)
+}
+
+export function createSource(
+  text: string,
+  { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd' | 'looks' | 'runs'>,
+): Source {
   let from = 0
   let newline = -1
   return {
@@ -96,6 +136,8 @@ export function createSource(text: string, { floor, judged, final, judge }: Omit
     judged,
     final,
     judge,
+    looks: 0,
+    runs: undefined,
     lineEnd(index) {
       if (newline < index) {
         newline = text.indexOf('\n', index)

@@ -35,7 +35,14 @@ const PROGRAMS: readonly [names: string, arguments_: RegExp][] = [
   ['ssh-keygen', pattern(String.raw`\s-[NP] `)],
   ['lftp', pattern(String.raw`\s-u ["']?[^\s,]{1,60},`)],
   ['ipmitool', pattern(String.raw`\s-P `)],
-  ['sqlplus', pattern(String.raw`\s[\w$]{1,40}/`)],
+  ['useradd usermod', pattern(String.raw`\s(?:-p|--password)[ =]`)],
+  ['openssl', pattern(String.raw`\s-(?:k|K|passin|passout|pass) (?:pass:)?`)],
+  ['xfreerdp wfreerdp', pattern(String.raw`\s/p:`)],
+  ['vault', pattern(String.raw`\slogin (?=\S*\d)(?!-)`)],
+  ['mc', pattern(String.raw`\s(?:alias|config host) (?:set|add) \S{1,80} \S{1,200} \S{1,80} `)],
+  ['activate-refresh-token', pattern(String.raw`\s\S{1,80} `)],
+  ['convertto-securestring', pattern(String.raw`\s(?:-String )?(?=["'])`)],
+  ['sqlplus', pattern(String.raw`\s[\w$.-]{1,40}/`)],
   ['chpasswd', /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/g],
 ]
 
@@ -58,6 +65,7 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   )
     return undefined
   const name = text.slice(start, end).toLowerCase()
+  source.looks += 1
   const found = ARGUMENTS.get(name)
   if (found === undefined) return undefined
   if (
@@ -77,16 +85,32 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   return argumentIn(found, text.slice(end, limit), end)
 }
 
-function argumentIn(found: RegExp, window: string, offset: number): Detection {
+const PIPED =
+  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200}) {0,4}\|[^|\n]{0,120}$/
+
+/** `echo x | sudo -S …`, `echo x | docker login --password-stdin`: what a program reads from its input. */
+export function detectPiped(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  if (/[\w-]/.test(text[end] ?? '')) return undefined
+  source.looks += 1
+  const from = Math.max(source.floor, start - 240)
+  return argumentIn(PIPED, text.slice(from, start), from, true)
+}
+
+function argumentIn(found: RegExp, window: string, offset: number, within = false): Detection {
   found.lastIndex = 0
   const match = found.exec(window)
   const written = match?.[1]
   if (match === null || written === undefined) return undefined
   const bare = /^(["']).*\1$/.test(written) ? written.slice(1, -1) : written
   if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-)/.test(bare) || bare === '') return undefined
-  const at = match.index + match[0].length - written.length + (bare === written ? 0 : 1)
+  const last = match.index + match[0].length - written.length
+  const at = (within ? window.indexOf(written, match.index + 4) : last) + (bare === written ? 0 : 1)
   return { rule: RULE, start: offset + at, end: offset + at + bare.length }
 }
+
+/** Words that say: the secret comes through a pipe. */
+export const PIPE_WORDS: readonly string[] = ['sudo -s', '-stdin', '--with-token']
 
 const argvProgram = /^(?:.*\/)?([\w-]+)$/
 

@@ -1,5 +1,5 @@
 /** Where a value ends: at its closing quote, else at what its surroundings say, never at the first odd character. */
-import { type Source, STARVED } from './boundary.js'
+import { runEnd, type Source, STARVED } from './boundary.js'
 
 const MAX_LINES = 20
 const MULTILINE = 4_096
@@ -55,11 +55,12 @@ export interface Writing {
   wholeLine: boolean
 }
 
-const QUERY_END = /[&#\s"'<>`\\]|%26/g
-const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/g
+const ELEMENT_END = /[<\r]/
+const QUERY_END = /[&#\s"'<>`\\]|%26/
+const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/
 /** A comma, a semicolon or an ampersand ends a value when another field or nothing follows. */
 const FIELD_AHEAD =
-  /[,;&|]+(?:amp;)?(?:$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd]))/y
+  /[,;&|]+(?:amp;)?(?:lt;|$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd]))/y
 const QUOTE_AHEAD = /["'`](?:$|[\s,;:)\]}>|&+.<\\"'`])/y
 const BRACKET_AHEAD = /[)\]}]+(?:$|[\s,;.:"'`|&<>\\)\]}])/y
 const ANGLE_AHEAD = /<[/A-Za-z!]|>(?:$|\s|<|&|["'])/y
@@ -69,17 +70,23 @@ const ESCAPE_AHEAD = /\\(?:[nrt]|["'\\]|u001[bB]|u00[0-9a-f]{2}|x1[bB]|033\[|e\[
 export function unquotedEnd(source: Source, start: number, { query, encoded, element, wholeLine }: Writing): number {
   const { text } = source
   const end = source.lineEnd(start)
-  if (element) return firstOf(text, start, end, /[<\r]/g)
+  if (element) return runEnd(source, start, end, (from, to) => firstIn(text, from, to, ELEMENT_END), ELEMENT_END)
   if (wholeLine) return trimEnd(text, start, commentStart(text, start, end))
-  if (encoded) return firstOf(text, start, end, ENCODED_END)
-  if (query) return firstOf(text, start, end, QUERY_END)
+  if (encoded || query) {
+    const stops = encoded ? ENCODED_END : QUERY_END
+    return runEnd(source, start, end, (from, to) => firstIn(text, from, to, stops), stops)
+  }
+  return runEnd(source, start, end, (from, to) => plainEnd(text, from, to), plainEnd)
+}
+
+function plainEnd(text: string, start: number, end: number): number {
   for (let stop = nextStop(text, start, end); stop !== -1; stop = nextStop(text, stop + 1, end)) {
     const ahead = aheadOf(text.charCodeAt(stop))
     if (ahead === undefined) return stop
     ahead.lastIndex = stop
     if (ahead.test(text)) return stop
   }
-  return end
+  return -1
 }
 
 function nextStop(text: string, from: number, end: number): number {
@@ -120,9 +127,9 @@ function aheadOf(code: number): RegExp | undefined {
   }
 }
 
-function firstOf(text: string, start: number, end: number, stops: RegExp): number {
+function firstIn(text: string, start: number, end: number, stops: RegExp): number {
   const at = text.slice(start, end).search(stops)
-  return at === -1 ? end : start + at
+  return at === -1 ? -1 : start + at
 }
 
 /** ` # comment` is no part of a value. */

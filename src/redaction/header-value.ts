@@ -2,7 +2,7 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
-import { isPlausible, isSentence } from './plausible.js'
+import { isPlausible, isSentence, looksMixed } from './plausible.js'
 
 /** Schemes whose credentials are several fields. */
 const MANY = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)/i
@@ -19,6 +19,14 @@ export function headerValue(
   }: { rule: string; start: number; quote: string | undefined; from: number; text: string },
 ): Detection {
   if (text.startsWith('[REDACTED', start)) return undefined
+  // Go prints a list of one: `Authorization:[Bearer x]`.
+  if (quote === undefined && text.charCodeAt(start) === 91) {
+    const listed = /^\[(?:\w{3,12} )?([^\s\]"']{8,4096})\]/.exec(text.slice(start, start + 4_200))
+    if (listed?.[1] === undefined || !looksMixed(listed[1].slice(0, 400))) return undefined
+    return { rule, start: start + 1, end: start + listed[0].length - 1 }
+  }
+  // A header's words are read one by one.
+  source.looks += 2
   const many = MANY.test(text.slice(start, start + 20))
   const end =
     quote !== undefined

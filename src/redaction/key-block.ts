@@ -71,9 +71,10 @@ export function detectPuttyKey(source: Source, _start: number, end: number): Det
 
 /** `-----BEGIN …` in base64, as Kubernetes and CI variables carry keys; certificates stay. */
 export function detectEncodedKey(source: Source, start: number): Detection {
+  const head = Buffer.from(source.text.slice(start, start + 80), 'base64').toString('latin1')
+  if (!/PRIVATE|ENCRYPTION KEY|SECRET/.test(head)) return undefined
   const limit = Math.min(source.text.length, start + 24_000)
   let end = start
   while (end < limit && /[A-Za-z0-9+/=]/.test(source.text[end] as string)) end++
-  const head = Buffer.from(source.text.slice(start, start + 80), 'base64').toString('latin1')
-  return /PRIVATE|ENCRYPTION KEY|SECRET/.test(head) ? { rule: RULE, start, end } : undefined
+  return { rule: RULE, start, end }
 }

@@ -21,7 +21,7 @@ const SECRETS = set(
 )
 const WEAK = set('key auth signature sig session salt nonce cred sid seed hmac cookie webhook')
 const PASSWORD_ENDING =
-  /(?:password|passwd|passphrase|passwort|pwd|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/
+  /(?:password|passwd|passphrase|passwort|pwd|(?:bind|db|root|admin|user|ldap|my)pw|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/
 const SECRET_ENDING = /(?:secret|token|apikey|secretkey|accesskey|privatekey|credentials)$/
 
 /** What stands before `key` in the names of keys that are secrets, and of those that are not. */
@@ -104,6 +104,8 @@ export function judgeKey(name: string): KeyKind {
   if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'secret'
   if (last === 'code' && CODES.has(before)) return 'password'
   if (last === 'id' && (before === 'secret' || before === 'session')) return 'weak'
+  if (words.includes('unseal') && (last === 'keys' || last === 'key')) return 'secret'
+  if (last === 'salt' && (before === 'auth' || before === 'nonce' || before === 'in')) return 'secret'
   if (HARMLESS_ENDINGS.has(last)) return 'none'
   const first = words[0] as string
   if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'

@@ -3,7 +3,7 @@ import type { Detection, Source } from './boundary.js'
 import { STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
 import type { KeyKind } from './key.js'
-import { isPlausible, looksMixed } from './plausible.js'
+import { isPlausible, looksMixed, looksRandom } from './plausible.js'
 
 /** A secret name in a text. */
 export interface Name {
@@ -55,6 +55,9 @@ export interface ValueOptions {
   json: string | undefined
 }
 
+/** Whether it looks random shows in the first characters. */
+const WEAK_HEAD = 128
+
 export function namedValue(source: Source, options: ValueOptions): Detection {
   const { rule, kind, start, quote, loose, tight, mentioned, json } = options
   const { query, encoded, element, wholeLine } = options
@@ -76,14 +79,18 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
       : quotedEnd(source, start, quote)
   if (end === STARVED) return STARVED
   if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
+  if (kind === 'weak' && !looksRandom(text.slice(start, Math.min(end, start + WEAK_HEAD)))) return undefined
   const written = text.slice(start, end)
+  // `token: Option<String>`: a type with a type in it.
+  if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
+  if (quote === undefined && end - start < 40 && isItself(text, start, written)) return undefined
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
   if (!isPlausible(written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
     if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
-  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written)) {
+  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written.slice(0, 400))) {
     // A sentence behind a name is seen by its words, not by its first.
     const seen =
       /^(?:[^=:"'`[\]{}<>|\s]|\s(?!-))*/.exec(text.slice(start, Math.min(source.lineEnd(start), start + 60)))?.[0] ?? ''
@@ -92,6 +99,10 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (quote === undefined && isReference(text, options, written)) return undefined
   return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
+
+/** `self.password = password`: code hands a value on. */
+const isItself = (text: string, start: number, written: string): boolean =>
+  text.slice(start - written.length - 3, start) === `${written} = `
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
 function scopeEnd(text: string, start: number): number {
@@ -109,7 +120,8 @@ function isLowerWord(text: string, start: number): boolean {
   for (let index = start; index < start + 24; index++) {
     const code = text.charCodeAt(index)
     if (code >= 97 && code <= 122) continue
-    return index > start && !(code > 32 && code !== 46 && code !== 44)
+    const isStop = (code === 46 || code === 44) && !(text.charCodeAt(index + 1) > 32)
+    return index > start && (isStop || !(code > 32))
   }
   return false
 }

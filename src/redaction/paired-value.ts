@@ -7,7 +7,7 @@ const PAIRED =
   /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:value|Value|VALUE|val|secretValue|stringValue)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
 const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
 const ELEMENT =
-  /(?:["']?[^<>\n]{0,80})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
+  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
 
 export function detectPaired(source: Source, { from, to, kind, flag }: Name): Detection {
   const { text } = source

@@ -37,7 +37,9 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|[\w.]{1,80}\([^)]{0,200}\)?;?$|new |await |function|\(|async )/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async )/
+/** Code calls something; in quotes it is one only when it closes. */
+const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?;?$/
 const MASK =
   /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
@@ -62,6 +64,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const bare = text.trim().replace(/^["'`]+|["'`,;]+$/g, '')
   if (!/[\p{L}\p{N}]/u.test(bare)) return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
   if (MASK.test(bare) || REFERENCE.test(bare)) return /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
+  if (CALL.test(bare) && (!quoted || bare.includes(')'))) return false
   const lower = bare.toLowerCase()
   if (/^[A-Za-z ]+(?:\.{3}|…)$/.test(bare) || DECLARED.test(bare)) return false
   if (kind !== 'password' && /^[~^<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}(?:-[\w.]+)?$/.test(bare)) return false
@@ -82,7 +85,9 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   }
   return !(
     TYPES.test(bare) &&
-    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config)s?[;,?]?$/.test(bare)
+    /^(?:[a-z.]+\.)?[A-Z][a-z]+(?:String|Type|Token|Secret|Password|Key|Credential|Provider|Config|Stream|Bucket|Store|Options|Response|Request|Info|Data)s?[;,?]?$/.test(
+      bare,
+    )
   )
 }
 
@@ -106,7 +111,8 @@ export const looksMixed = (text: string): boolean =>
 
 /** Random characters: long, of several classes that alternate, and no hash, uuid, path, date or version. */
 export function looksRandom(text: string): boolean {
-  if (text.length < 16 || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text)) return false
+  if (text.length < 16 || !/\d|[a-z][A-Z]|[A-Z]{2}[a-z]/.test(text) || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text))
+    return false
   if (/^(?:[0-9a-f]+|[0-9A-F]+|sha\d+[:-].*)$/.test(text) || /^\d[\d:.TZ+-]*$/.test(text)) return false
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)) return false
   if (!/\d/.test(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false

@@ -2,7 +2,7 @@
 import type { Found } from './boundary.js'
 import { judgeKey, type KeyKind } from './key.js'
 import { createRegistered } from './registered.js'
-import { createScan, type KeyNames, type Rule } from './scan.js'
+import { createPosition, createScan, type KeyNames, type Rule } from './scan.js'
 import { createStream, type RedactionStream } from './stream.js'
 import { createWalk, type ValueLimits } from './walk.js'
 
@@ -67,6 +67,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     return placeholder === 'plain' ? `${quote}[REDACTED]${quote}` : `${quote}[REDACTED:${rule}]${quote}`
   }
 
+  const isSettled = (input: string): boolean => input.length <= maxLength && known?.next(input, 0, 0) === undefined
+
   function text(input: string): string {
     try {
       if (typeof input !== 'string' || input.length > maxLength) return UNREADABLE
@@ -95,13 +97,13 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
       output += input.slice(done, found.start) + mark(found)
       done = found.end
     }
-    scan.run(input, { at: 0, floor: 0, judged: 0 }, { limit: input.length, final: true, emit })
+    scan.run(input, createPosition(), { limit: input.length, final: true, emit })
     return done === 0 ? input : output + input.slice(done)
   }
 
   return {
     text,
-    value: createWalk({ text, isClean: scan.isClean, mark, judge, withheld: UNREADABLE }),
+    value: createWalk({ text, isClean: scan.isClean, isSettled, mark, judge, withheld: UNREADABLE }),
     stream: () => createStream({ known, scan, mark, withheld: UNREADABLE }),
     findings: () => [...counts].map(([rule, count]) => ({ rule, count })),
   }

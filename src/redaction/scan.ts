@@ -22,7 +22,19 @@ export interface Position {
   at: number
   floor: number
   judged: number
+  /** How crowded the text before `seen` is with words that had to be looked at closely. */
+  crowd: number
+  seen: number
 }
+
+export const createPosition = (): Position => ({ at: 0, floor: 0, judged: 0, crowd: 0, seen: 0 })
+
+/**
+ * A text in which there is something to look at every few characters, on and on, was made to keep a redactor busy. More
+ * than `CROWDED` looks ahead of one in `SPARSE` characters, the rest of each such line is withheld unread.
+ */
+const CROWDED = 256
+const SPARSE = 24
 
 export interface Scan {
   /** Replaces from `position` on, and moves it to where it stopped. `emit` gets the stretches in ascending order. */
@@ -63,6 +75,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     // What was found ahead of its word; the marks on the way to it come first, and may overlap it.
     let ahead: Found | undefined
     let askedAt = 0
+    let asked = { crowd: position.crowd, seen: position.seen }
     for (let goesOn = false; ; ) {
       const end = automaton.next(text, from, ahead?.start ?? limit, goesOn)
       if (end === -1) {
@@ -77,8 +90,19 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       from = end
       if (end <= position.at) continue
       source ??= createSource(text, { floor: position.floor, judged: position.judged, final, judge: judged })
-      const found = detect(source, end, automaton.words())
+      const before = { crowd: position.crowd, seen: position.seen }
+      const gap = Math.max(0, end - position.seen)
+      // A crowd is over when there is room between its words again.
+      if (position.crowd <= CROWDED || gap > SPARSE) position.crowd = Math.max(0, position.crowd - gap / SPARSE)
+      position.seen = Math.max(position.seen, end)
+      const looks = source.looks
+      const found =
+        position.crowd > CROWDED
+          ? { rule: 'crowded', start: end, end: source.lineEnd(end) }
+          : detect(source, end, automaton.words())
+      position.crowd += source.looks - looks
       if (found === STARVED) {
+        Object.assign(position, ahead === undefined ? before : asked)
         position.at = (ahead === undefined ? end : askedAt) - 1
         position.judged = Math.min(source.judged, position.at)
         return
@@ -86,8 +110,10 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       if (found !== undefined && ahead === undefined && found.start > end && found.end > found.start) {
         ahead = found
         askedAt = end
+        asked = before
       } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
         if (found.end > found.start) emit(found)
+        if (found.rule === 'crowded') position.seen = found.end
         source.floor = position.floor = from = found.end
         goesOn = false
         if (ahead !== undefined && found.end > ahead.start) {

@@ -1,7 +1,7 @@
 /** Redacts text that comes in pieces: what may still become part of a secret is kept back, everything else leaves at once. */
 import { type Found, LOOK_AHEAD, LOOK_BACK } from './boundary.js'
 import type { Registered } from './registered.js'
-import type { Position, Scan } from './scan.js'
+import { createPosition, type Scan } from './scan.js'
 
 export interface RedactionStream {
   /** Takes the next piece and answers what can leave now; whole lines leave when they end. */
@@ -61,7 +61,7 @@ function createRulesStage(scan: Scan, mark: StreamOptions['mark']): Stage {
   let held = ''
   let done = 0
   let worthTrying = 0
-  const position: Position = { at: 0, floor: 0, judged: 0 }
+  const position = createPosition()
 
   return (piece, final) => {
     held += piece
@@ -103,6 +103,7 @@ function createRulesStage(scan: Scan, mark: StreamOptions['mark']): Stage {
     position.at -= length
     position.floor = Math.max(0, position.floor - length)
     position.judged = Math.max(0, position.judged - length)
+    position.seen -= length
   }
 }
 

@@ -1,9 +1,20 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
-import { detectArgument, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
+import {
+  detectAuthentication,
+  detectCode,
+  detectForeignName,
+  detectJsonWebKey,
+  detectPasswordFile,
+  detectStatedBefore,
+  detectUnlock,
+  FOREIGN_NAMES,
+  STATED_BEFORE,
+} from './statement.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
@@ -12,8 +23,10 @@ const NAME_WORDS =
   )
 
 /** `Bearer x`, `Basic x` where no header's name stands before it. */
-function detectScheme({ text, lineEnd }: Source, start: number, end: number): Detection {
+function detectScheme(source: Source, start: number, end: number): Detection {
+  const { text, lineEnd } = source
   if (!startsToken(text, start) || !/[ \t:=+]/.test(text[end] ?? '')) return undefined
+  source.looks += 1
   const credentials = /^[ \t:=+]{1,4}["']?([A-Za-z0-9+/_.~=-]{12,})/.exec(
     text.slice(end, Math.min(lineEnd(end), end + 8_192)),
   )
@@ -28,7 +41,7 @@ function detectScheme({ text, lineEnd }: Source, start: number, end: number): De
 /** Crypt hashes (`$2b$…`, `$6$…`) and their like: what is hashed can be guessed. */
 function detectPasswordHash({ text }: Source, start: number): Detection {
   const hash =
-    /^(?:\$(?:2[abxy]|[156]|5|6|y|7|gy|apr1|argon2(?:id|i|d)|pbkdf2[\w-]*|scrypt)\$[^\s:"'`,;<>]{16,400}|(?:pbkdf2_sha256|pbkdf2_sha1|bcrypt_sha256|argon2|scrypt:[\d:]+)\$[^\s:"'`,;<>]{16,400}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,200})/.exec(
+    /^(?:"md5[0-9a-f]{32}(?=")|SCRAM-SHA-256\$[^\s"',;]{16,400}|\$(?:2[abxy]|[156]|5|6|y|7|gy|apr1|argon2(?:id|i|d)|pbkdf2[\w-]*|scrypt)\$[^\s:"'`,;<>]{16,400}|(?:pbkdf2_sha256|pbkdf2_sha1|bcrypt_sha256|argon2|scrypt:[\d:]+)\$[^\s:"'`,;<>]{16,400}|\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,200})/.exec(
       text.slice(start, start + 512),
     )?.[0]
   return hash === undefined ? undefined : { rule: 'password-hash', start, end: start + hash.length }
@@ -55,6 +68,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['%3a%2f%2f', detectEncodedUserinfo],
   ['@tcp(', detectDataSource],
   ['@unix(', detectDataSource],
+  ['@//', detectDataSource],
   [':thin:', detectDataSource],
   ['---begin ', detectKeyBlock],
   ['--- begin ', detectKeyBlock],
@@ -63,6 +77,18 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['bearer', detectScheme],
   ['basic', detectScheme],
   ['identified', detectStatement],
+  ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
+  ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
+  ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),
+  ['to proceed to installation:', detectUnlock],
+  ['?code=', detectCode],
+  ['&code=', detectCode],
+  [':5432:', detectPasswordFile],
+  ...FOREIGN_NAMES.map((word) => [word, detectForeignName] as const),
+  ['"d":', detectJsonWebKey],
+  ['"k":', detectJsonWebKey],
+  ['"md5', detectPasswordHash],
+  ['scram-sha-256$', detectPasswordHash],
   ...PROGRAM_NAMES.map((name) => [name, detectArgument] as const),
   ...'$2a$ $2b$ $2y$ $1$ $5$ $6$ $y$ $7$ $gy$ $apr1$ $argon2 $pbkdf2 pbkdf2_sha bcrypt_sha256$ {ssha {sha $scrypt scrypt:'
     .split(' ')

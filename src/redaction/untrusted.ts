@@ -53,7 +53,8 @@ export const isSanitary = (text: string): boolean => !SUSPICIOUS.test(text)
 
 /**
  * Removes from a text what a reader cannot see and a terminal would obey. Line and paragraph separators become line
- * feeds. At most `maxLength` characters are kept, from the start; the rest is reported, not hidden.
+ * feeds. At most `maxLength` characters are kept, from the start; the rest is reported, not hidden. What is removed is
+ * counted in `removed`, if given, beside what it holds already.
  *
  * @example
  * ```ts
@@ -64,9 +65,8 @@ export const isSanitary = (text: string): boolean => !SUSPICIOUS.test(text)
  */
 export function sanitizeUntrusted(
   input: string,
-  { maxLength = 1024 * 1024 }: { maxLength?: number } = {},
+  { maxLength = 1024 * 1024, removed = {} }: { maxLength?: number; removed?: Removed } = {},
 ): UntrustedText {
-  const removed: Removed = {}
   let text = input
   if (!isSanitary(input)) {
     text = text.replace(/[\u2028\u2029]/g, '\n')

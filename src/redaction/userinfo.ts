@@ -17,7 +17,7 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
     const code = text.charCodeAt(index)
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) break
     if (code === 39 && slash !== -1) break
-    if (code === 58 && text.charCodeAt(index + 1) === 47 && text.charCodeAt(index + 2) === 47) break
+    if (code === 58 && /^:(?:\/\/|\\\/\\\/)/.test(text.slice(index, index + 5))) break
     if (code === 64) {
       // Behind the first slash, an @ belongs to a password only when a host follows.
       if (slash === -1 || isPasswordWithSlash(text, end, index)) at = index
@@ -62,24 +62,28 @@ const userOnly = (user: string, start: number): Detection =>
 
 /** `%3A%2F%2F`: the URL is part of another. */
 export function detectEncodedUserinfo(source: Source, _start: number, end: number): Detection {
-  const rest = source.text.slice(end, Math.min(source.lineEnd(end), end + MAX_USERINFO))
+  const rest = source.text.slice(end, Math.min(source.lineEnd(end), end + MAX_USERINFO)).split(/%3a%2f%2f/i, 1)[0] ?? ''
   const info = /^((?:(?!%40|%2[Ff])[^\s"'<>&/@])*?)%3[Aa]((?:(?!%40)[^\s"'<>&/@])+)(?=%40|@)/.exec(rest)
   if (info === null) return undefined
   const start = end + (info[1] ?? '').length + 3
   return { rule: RULE, start, end: start + (info[2] ?? '').length }
 }
 
-/** `user:password@tcp(host:3306)/db` at its `@tcp(`, and `thin:user/password@` at its `thin:`. */
+const GO_USER = /(?:^|[\s"'`=])([\w.-]{1,64}):([^\s"'`]{1,128})$/
+const ORACLE_USER = /(?:^|[\s"'`=])([\w$.-]{1,64})\/([^\s"'`/:]{4,128})$/
+
+/** `user/password@//host`, `user:password@tcp(host:3306)/db` at its `@tcp(`, and `thin:user/password@` at its `thin:`. */
 export function detectDataSource(source: Source, start: number, end: number): Detection {
   const { text } = source
   if (text.charCodeAt(start) !== 64) {
-    const oracle = /^[\w$]{1,60}\/([^\s/@"']{1,128})(?=@)/.exec(text.slice(end, end + 200))
+    const oracle = /^[\w$.-]{1,60}\/([^\s/@"']{1,128})(?=@)/.exec(text.slice(end, end + 200))
     if (oracle?.[1] === undefined) return undefined
     const at = end + oracle[0].length
     return { rule: RULE, start: at - oracle[1].length, end: at }
   }
   const before = text.slice(Math.max(source.floor, start - 200), start)
-  const info = /(?:^|[\s"'`=])([\w.-]{1,64}):([^\s"'`]{1,128})$/.exec(before)
+  const isOracle = text.charCodeAt(start + 1) === 47
+  const info = (isOracle ? ORACLE_USER : GO_USER).exec(before)
   if (info?.[2] === undefined || info[2].startsWith('[REDACTED')) return undefined
   return { rule: RULE, start: start - info[2].length, end: start }
 }

@@ -3,6 +3,7 @@ import type { Found } from './boundary.js'
 import { secretInArgument } from './command-line.js'
 import type { KeyKind } from './key.js'
 import { isPlausible } from './plausible.js'
+import { isSanitary, type Removed, sanitizeUntrusted } from './untrusted.js'
 
 /** Below the 32 levels that logged data may have. */
 const MAX_DEPTH = 24
@@ -21,13 +22,16 @@ export interface ValueLimits {
   maxValues: number
   /** Characters of all strings and keys. */
   maxLength: number
-  /** Called with each string before it is judged, such as {@link sanitizeUntrusted}: what hides in a secret hides it. */
-  clean?: ((text: string) => string) | undefined
+  /** Given: each text is made fit to be shown first ({@link sanitizeUntrusted}), and what was removed is counted here. */
+  removed?: Removed | undefined
 }
 
 interface WalkOptions {
   text(input: string): string
+  /** True when no word of any rule occurs. */
   isClean(input: string): boolean
+  /** True for a clean text of which nothing else is to be replaced. */
+  isSettled(input: string): boolean
   mark(found: Pick<Found, 'rule'>): string
   judge(name: string): KeyKind
   withheld: string
@@ -36,6 +40,8 @@ interface WalkOptions {
 interface JudgedKey {
   kind: KeyKind
   shown: string
+  /** It is shown as it is, and says nothing of its value or another's. */
+  plain: boolean
 }
 
 interface Left {
@@ -43,16 +49,16 @@ interface Left {
   length: number
   /** Within a string already: JSON in JSON is read as text. */
   embedded: boolean
-  clean: ValueLimits['clean']
+  removed: ValueLimits['removed']
 }
 
-export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions) {
+export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: WalkOptions) {
   const keys = new Map<string, JudgedKey>()
 
   function walk(item: unknown, depth: number, left: Left): unknown {
     if (typeof item === 'string') {
       take(left, item.length)
-      return string(left.clean === undefined ? item : left.clean(item), depth, left)
+      return string(sanitized(item, left), depth, left)
     }
     take(left, 0)
     if (item === null || typeof item === 'boolean') return item
@@ -71,16 +77,20 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
 
   function members(item: Record<string, unknown>, depth: number, left: Left): Record<string, unknown> {
     const object: Record<string, unknown> = {}
-    const named = pairName(item)
     for (const key of Object.keys(item)) {
       const member = item[key]
-      const { kind, shown } = judgeMember(key, left)
       left.length -= key.length
-      const meant = named !== undefined && VALUE_KEYS.has(key) ? judge(named) : kind
-      const cleaned = meant === 'none' ? walk(member, depth + 1, left) : secretMember(member, meant, depth, left)
-      if (cleaned !== undefined) object[shown] = cleaned
+      const judged = judgeMember(key, left)
+      const kind = judged.plain ? 'none' : kindOf(judged, key, item)
+      const cleaned = kind === 'none' ? walk(member, depth + 1, left) : secretMember(member, kind, depth, left)
+      if (cleaned !== undefined) object[judged.shown] = cleaned
     }
     return object
+  }
+
+  function kindOf({ kind }: JudgedKey, key: string, item: Record<string, unknown>): KeyKind {
+    const named = VALUE_KEYS.has(key) ? pairName(item) : undefined
+    return named === undefined ? kind : judge(named)
   }
 
   /** A list under a secret key is a list of secrets; an object has keys of its own that say more. */
@@ -100,22 +110,24 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
   }
 
   /** Labels are keys too. */
-  function judgeMember(key: string, { clean }: Left): JudgedKey {
-    const cleaned = clean === undefined ? key : clean(key)
+  function judgeMember(key: string, left: Left): JudgedKey {
+    const known = keys.get(key)
+    if (known?.plain) return known
+    const cleaned = sanitized(key, left)
     return keys.get(cleaned) ?? judgeKey(cleaned)
   }
 
   function judgeKey(key: string): JudgedKey {
     const kind = /^auth$/i.test(key) ? 'secret' : judge(key)
-    const judged = { kind, shown: UNSAFE_KEYS.has(key) ? `(${key})` : text(key) }
+    const shown = UNSAFE_KEYS.has(key) ? `(${key})` : text(key)
+    const judged = { kind, shown, plain: kind === 'none' && shown === key && !VALUE_KEYS.has(key) && isSanitary(key) }
     if (keys.size >= MAX_KEYS) keys.clear()
     if (key.length <= 200) keys.set(key, judged)
     return judged
   }
 
   function list(items: readonly unknown[], depth: number, left: Left): unknown[] {
-    const { clean } = left
-    const cleaned = clean === undefined ? items : items.map((item) => (typeof item === 'string' ? clean(item) : item))
+    const cleaned = items.map((item) => (typeof item === 'string' ? sanitized(item, left) : item))
     return cleaned.map((member, index) => {
       if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
       take(left, member.length)
@@ -153,7 +165,7 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
 
   /** JSON inside a string is walked as well, once. */
   function string(item: string, depth: number, left: Left): string {
-    if (isClean(item)) return text(item)
+    if (isClean(item)) return isSettled(item) ? item : text(item)
     const first = item.charCodeAt(0)
     if ((first === 123 || first === 91) && item.length <= MAX_EMBEDDED && depth < MAX_DEPTH && !left.embedded) {
       const parsed = parseJson(item)
@@ -167,13 +179,18 @@ export function createWalk({ text, isClean, mark, judge, withheld }: WalkOptions
     return text(item)
   }
 
-  return (input: unknown, { maxValues, maxLength, clean }: ValueLimits = WIDEST): unknown => {
+  return (input: unknown, { maxValues, maxLength, removed }: ValueLimits = WIDEST): unknown => {
     try {
-      return walk(input, 0, { values: maxValues, length: maxLength, embedded: false, clean })
+      return walk(input, 0, { values: maxValues, length: maxLength, embedded: false, removed })
     } catch {
       return withheld
     }
   }
+}
+
+function sanitized(text: string, { removed }: Left): string {
+  if (removed === undefined || isSanitary(text)) return text
+  return sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY, removed }).text
 }
 
 const VALUE_KEYS = new Set(['value', 'Value', 'VALUE', 'val'])

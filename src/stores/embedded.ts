@@ -1,7 +1,7 @@
 /** The store of a host without a database server: one directory with a SQLite file in it. */
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { Failure } from '../core/failure.js'
+import { Failure, isFailure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
 import { createSqlStore } from './sql.js'
 import { type Connection, createSqliteDatabase, type Driver, findDriver } from './sqlite.js'
@@ -55,7 +55,12 @@ export async function createEmbeddedStore({
   } catch (error) {
     connection?.close()
     lock?.close()
-    throw error
+    if (isFailure(error)) throw error
+    throw new Failure(
+      'UNAVAILABLE',
+      `The log in ${file} cannot be opened: ${(error as Error).message}. Nothing was changed. Restore it from a copy, or give another directory.`,
+      { retriable: false, cause: error },
+    )
   }
 }
 

@@ -7,6 +7,7 @@ import type { Database, Row } from './sql-database.js'
 
 /** What is used of `pg.Pool`, so that the host's own version fits. */
 export interface Pool {
+  options?: { connectionTimeoutMillis?: number | undefined }
   connect(): Promise<PoolClient>
   on(event: 'error', listener: () => void): unknown
   end(): Promise<void>
@@ -57,6 +58,8 @@ interface Phase {
 export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database {
   // The pool replaces an idle connection that broke. Without a listener its breaking would end the process.
   pool.on('error', ignore)
+  // A connection that never comes about would keep its place in the pool for ever.
+  if (pool.options !== undefined) pool.options.connectionTimeoutMillis ||= timeoutMs
   const name = createNames()
   let begin: string | undefined
 
@@ -91,6 +94,7 @@ export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database 
       integer: 'bigint',
       text: 'text COLLATE "C"',
       bytes: 'bytea',
+      keyOnly: '',
       migrationLock: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     },
     query: (sql, values) => connected((client) => ask(client, { text: numbered(sql), values: [...(values ?? [])] })),

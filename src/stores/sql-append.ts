@@ -4,6 +4,7 @@ import { Failure, isFailure } from '../core/failure.js'
 import type { AppendOptions, KeptAnswer, OpenRun } from '../core/store.js'
 import { leaseOver } from './hosts.js'
 import { chunked, type Database, placeholders, type Query, selectIn, type Value } from './sql-database.js'
+import { BLOCK } from './sql-schema.js'
 
 /** What a store for several hosts adds to every transaction that appends. */
 export interface AppendHooks {
@@ -77,6 +78,7 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
   const ends = await readEnds(query, group)
   const taken = await readTaken(query, group)
   const events: Value[][] = []
+  const blocks = new Map<string, Value[]>()
   const chains: string[] = []
   const open = new Map<string, (OpenRun & { position: number }) | undefined>()
   /** Those in which runs were opened or ended. */
@@ -94,7 +96,9 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
       position += 1
       if (event.seq === 1) chains.push(event.session_id)
       ends.set(event.session_id, event)
-      events.push(rowOf(event, position))
+      const row = rowOf(event, position)
+      events.push(row)
+      blocks.set(`${row[1]} ${event.session_id}`, [event.session_id, Math.floor(position / BLOCK)])
       const begins = spanOf(event.ts)
       spans.set(begins, [spans.get(begins)?.[0] ?? position, position])
     }
@@ -113,6 +117,7 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
   })
 
   await insert(query, 'skillgate_events', EVENT_COLUMNS, events)
+  await insert(query, 'skillgate_chain_blocks', ['session_id', 'block'], [...blocks.values()], 'ON CONFLICT DO NOTHING')
   await insert(
     query,
     'skillgate_chains',
@@ -127,8 +132,9 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
   return verdicts
 }
 
-export const EVENT_COLUMNS = [
+const EVENT_COLUMNS = [
   'position',
+  'block',
   'session_id',
   'seq',
   'event_id',
@@ -142,6 +148,7 @@ export const EVENT_COLUMNS = [
 
 const rowOf = (event: StoredEvent, position: number): Value[] => [
   position,
+  Math.floor(position / BLOCK),
   event.session_id,
   event.seq,
   event.event_id,
@@ -167,13 +174,18 @@ async function reserve(query: Query, group: readonly Append[]): Promise<number> 
   return Number(end.position) - wanted
 }
 
+/** The position of a chain's last event. */
+export const LAST_POSITION = (chain: string): string =>
+  `SELECT max(position) FROM skillgate_events AS inside WHERE inside.session_id = ${chain} AND inside.block =
+    (SELECT max(block) FROM skillgate_chain_blocks AS blocks WHERE blocks.session_id = ${chain})`
+
 async function readEnds(query: Query, group: readonly Append[]): Promise<Map<string, Head>> {
   const ids = new Set(group.flatMap(({ events }) => events.map(({ session_id }) => session_id)))
   const rows = await selectIn(
     query,
     [...ids],
     (list) => `SELECT session_id, seq, hash FROM (VALUES ${list}) AS wanted JOIN skillgate_events
-      ON position = (SELECT max(position) FROM skillgate_events WHERE session_id = column1)`,
+      ON position = (${LAST_POSITION('column1')})`,
   )
   return new Map(
     rows.map(({ session_id, seq, hash }) => [String(session_id), { seq: Number(seq), hash: String(hash) }]),

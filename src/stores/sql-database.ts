@@ -14,6 +14,8 @@ export interface Database {
     /** A type for texts that are compared by their code points. */
     text: string
     bytes: string
+    /** What follows a table that is only its primary key, so that it is kept once. */
+    keyOnly: string
     /** A statement that waits until no other host migrates; not needed where transactions exclude each other anyway. */
     migrationLock?: string
   }

@@ -1,8 +1,9 @@
 /** Reads of the SQL store: each condition finds an index, and a page costs what it holds. */
 import { EVENT_TYPES, type EventType } from '../core/event.js'
 import type { EventQuery, PositionedEvent } from '../core/store.js'
-import { EVENT_COLUMNS, spanOf } from './sql-append.js'
+import { spanOf } from './sql-append.js'
 import type { Query, Row, Value } from './sql-database.js'
+import { BLOCK, RARE_TYPES } from './sql-schema.js'
 
 /** Events that match, in the order of their positions. */
 export async function readEvents(query: Query, { types, ...asked }: EventQuery): Promise<PositionedEvent[]> {
@@ -23,13 +24,20 @@ export async function readEvents(query: Query, { types, ...asked }: EventQuery):
   return rows.map(eventOf)
 }
 
+const COLUMNS = 'position, events.session_id, seq, event_id, ts, run_id, type, prev_hash, hash, body'
+
 function select(
   type: EventType | undefined,
   { session_id, run_id, since, until, after, before, limit }: Omit<EventQuery, 'types'>,
   direction: 'ASC' | 'DESC',
 ): { sql: string; values: Value[] } {
+  // A run and a rare type of a chain have an index of their own; all else of a chain is found by its blocks.
+  const byBlock = session_id !== undefined && run_id === undefined && !RARE_TYPES.includes(type ?? '')
+  const block = (position: number | undefined) => position && Math.floor(position / BLOCK)
   const conditions: [condition: string, value: Value | undefined][] = [
-    ['session_id = ?', session_id],
+    [byBlock ? 'blocks.session_id = ?' : 'events.session_id = ?', session_id],
+    ['blocks.block >= ?', byBlock ? block(after) : undefined],
+    ['blocks.block <= ?', byBlock ? block(before) : undefined],
     ['run_id = ?', run_id],
     ['ts >= ?', since],
     ['ts < ?', until],
@@ -37,11 +45,18 @@ function select(
     ['position < ?', before],
   ]
   const given = conditions.filter(([, value]) => value !== undefined)
+  // A run's events are few: behind an expression its index is used, and not that of types.
+  const ofType = type === undefined ? [] : [`${run_id === undefined ? 'type' : "type || ''"} = '${type}'`]
   // The type stands in the text, because the index of rare types is found only for a condition that is known beforehand.
-  const where = [...given.map(([condition]) => condition), ...(type === undefined ? [] : [`type = '${type}'`])]
+  const where = [...given.map(([condition]) => condition), ...ofType]
+  const from = byBlock
+    ? `skillgate_chain_blocks AS blocks JOIN skillgate_events AS events
+        ON events.block = blocks.block AND events.session_id = blocks.session_id`
+    : 'skillgate_events AS events'
+  const order = byBlock ? `blocks.block ${direction}, position ${direction}` : `position ${direction}`
   return {
-    sql: `SELECT ${EVENT_COLUMNS.join(', ')} FROM skillgate_events
-      ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`} ORDER BY position ${direction} LIMIT ?`,
+    sql: `SELECT ${COLUMNS} FROM ${from} ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+      ORDER BY ${order} LIMIT ?`,
     values: [...given.map(([, value]) => value as Value), limit],
   }
 }

@@ -8,12 +8,13 @@ type Dialect = Database['dialect']
 export const RARE_TYPES = ['session.created', 'policy.replaced', 'skill.registered', 'log.repaired']
 
 const MIGRATIONS: ((dialect: Dialect) => string[])[] = [
-  ({ integer, text, bytes }) => [
+  ({ integer, text, bytes, keyOnly }) => [
     // One row: the position given out last. Its lock makes appends of several hosts commit in the order of positions.
     `CREATE TABLE skillgate_log_end (id ${integer} PRIMARY KEY, position ${integer} NOT NULL)`,
     'INSERT INTO skillgate_log_end (id, position) VALUES (1, 0)',
     `CREATE TABLE skillgate_events (
       position ${integer} PRIMARY KEY,
+      block ${integer} NOT NULL,
       session_id ${text} NOT NULL,
       seq ${integer} NOT NULL,
       event_id ${text} NOT NULL,
@@ -24,12 +25,19 @@ const MIGRATIONS: ((dialect: Dialect) => string[])[] = [
       hash ${text} NOT NULL,
       body ${bytes} NOT NULL
     )`,
-    'CREATE INDEX skillgate_events_session ON skillgate_events (session_id, position)',
+    // Chains are found in two steps, in which blocks they have events and where in a block: an index of all events by
+    // chain would write one page of the disk for each append, at another place for each chain.
+    'CREATE INDEX skillgate_events_block ON skillgate_events (block, session_id, position)',
+    `CREATE TABLE skillgate_chain_blocks (
+      session_id ${text} NOT NULL,
+      block ${integer} NOT NULL,
+      PRIMARY KEY (session_id, block)
+    ) ${keyOnly}`,
     'CREATE INDEX skillgate_events_run ON skillgate_events (run_id, position) WHERE run_id IS NOT NULL',
     'CREATE INDEX skillgate_events_type ON skillgate_events (type, position)',
     `CREATE INDEX skillgate_events_rare ON skillgate_events (session_id, type, position)
       WHERE ${RARE_TYPES.map((type) => `type = '${type}'`).join(' OR ')}`,
-    `CREATE TABLE skillgate_chains (session_id ${text} PRIMARY KEY)`,
+    `CREATE TABLE skillgate_chains (session_id ${text} PRIMARY KEY) ${keyOnly}`,
     // Where in the log a span of ten minutes lies. An index of times would cost each event, and time does not decide order.
     `CREATE TABLE skillgate_spans (begins ${text} PRIMARY KEY, lowest ${integer} NOT NULL, highest ${integer} NOT NULL)`,
     `CREATE TABLE skillgate_open_runs (
@@ -48,6 +56,9 @@ const MIGRATIONS: ((dialect: Dialect) => string[])[] = [
     'CREATE INDEX skillgate_answers_expires_at ON skillgate_answers (expires_at)',
   ],
 ]
+
+/** How many positions make a block. */
+export const BLOCK = 512
 
 /** Brings the tables to the newest form. Two hosts may do so at once. Throws for tables that a newer skillgate made. */
 export function migrate(database: Database): Promise<void> {

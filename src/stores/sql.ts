@@ -1,9 +1,10 @@
 /** The durable store: one SQL text for SQLite and PostgreSQL, over the seam of `sql-database.ts`. */
 import { Failure } from '../core/failure.js'
 import type { KeptAnswer, OpenRun, Store } from '../core/store.js'
-import { type AppendHooks, createAppender } from './sql-append.js'
+import { type AppendHooks, createAppender, LAST_POSITION } from './sql-append.js'
 import type { Database, Row } from './sql-database.js'
 import { isText, readEvents } from './sql-read.js'
+import { repair } from './sql-repair.js'
 import { assertMigrated, migrate } from './sql-schema.js'
 
 export interface SqlStoreOptions extends AppendHooks {
@@ -18,6 +19,7 @@ export async function createSqlStore(
 ): Promise<Store> {
   if (readOnly) await assertMigrated(database.query)
   else await migrate(database)
+  const repairs = readOnly ? [] : await repair(database)
   const appender = createAppender(database, hooks)
   const { query } = database
   let closed: Promise<void> | undefined
@@ -31,10 +33,10 @@ export async function createSqlStore(
     query: (asked) => readEvents(query, asked),
     async head(sessionId) {
       if (!isText(sessionId)) return undefined
-      const [last] = await query(
-        'SELECT seq, hash FROM skillgate_events WHERE session_id = ? ORDER BY position DESC LIMIT 1',
-        [sessionId],
-      )
+      const [last] = await query(`SELECT seq, hash FROM skillgate_events WHERE position = (${LAST_POSITION('?')})`, [
+        sessionId,
+        sessionId,
+      ])
       return last && { seq: Number(last.seq), hash: String(last.hash) }
     },
     async chains({ after = '', limit }) {
@@ -67,6 +69,7 @@ export async function createSqlStore(
         row && { request_hash: String(row.request_hash), body: String(row.body), expires_at: String(row.expires_at) }
       )
     },
+    repairs: () => repairs,
     close() {
       closed ??= appender.idle().then(() => database.close())
       return closed

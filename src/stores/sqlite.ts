@@ -141,7 +141,7 @@ export function createSqliteDatabase(connection: Connection): Database {
       run('BEGIN IMMEDIATE', [])
       try {
         const result = await work(ask)
-        run('COMMIT', [])
+        commit()
         return result
       } catch (error) {
         rollBack()
@@ -149,6 +149,18 @@ export function createSqliteDatabase(connection: Connection): Database {
       }
     } finally {
       inTransaction = false
+    }
+  }
+
+  function commit(): void {
+    try {
+      run('COMMIT', [])
+    } catch (cause) {
+      // It is rolled back here, but what a failing disk has of it may be found when the log is opened again.
+      throw new Failure('UNAVAILABLE', 'The log could not be written, and whether it was is unknown. Check the disk.', {
+        details: { applied: 'unknown' },
+        cause,
+      })
     }
   }
 
@@ -161,7 +173,7 @@ export function createSqliteDatabase(connection: Connection): Database {
   }
 
   return {
-    dialect: { integer: 'integer', text: 'text', bytes: 'blob' },
+    dialect: { integer: 'integer', text: 'text', bytes: 'blob', keyOnly: 'WITHOUT ROWID' },
     async query(sql, values = []) {
       // On this connection a read would see what a transaction has not committed.
       while (inTransaction) await transaction

@@ -180,7 +180,7 @@ export function testRuns(fixture: () => ProviderFixture): void {
   })
 }
 
-function specOf(image: string, program: keyof typeof providerPrograms, over: Partial<RunSpec>): RunSpec {
+export function specOf(image: string, program: keyof typeof providerPrograms, over: Partial<RunSpec>): RunSpec {
   return {
     image,
     cmd: providerPrograms[program].cmd,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ProviderClient } from '../core/provider.js'
 import { LOG_ERROR_LINE, LOG_LINES } from './provider-programs.js'
+import { testCollect } from './provider-suite-collect.js'
 import { testRuns } from './provider-suite-run.js'
 import { rejection, upstreamStatus } from './rejection.js'
 
@@ -20,6 +21,11 @@ export interface ProviderFixture {
   }
   /** Pinned, with /bin/sh and the small commands, no entrypoint. Absent: `POST /containers/run` is not offered. */
   image?: string
+  /**
+   * Another provider for the same engine, as the next host has it after the first one died; it leaves no place-holders.
+   * Absent: `POST /containers/run/collect` is not offered.
+   */
+  successor?: ProviderClient
   /** Such an image that the engine does not have and can pull, by digest. Absent: pulls are not tested. */
   pullable?: string
   /** Networks of the engine, one internal and one not. Absent: named networks are not tested. */
@@ -185,6 +191,7 @@ export function testProvider(name: string, { open, skip }: ProviderSuiteOptions)
     })
 
     testRuns(() => fixture)
+    testCollect(() => fixture)
   })
 }
 

@@ -1,9 +1,10 @@
 /** Holds a SKILL.md against the Agent Skills format: frontmatter of known keys, and text for the model. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const MAX_LINES = 500
 const KEYS = ['name', 'description', 'license', 'compatibility', 'metadata', 'allowed-tools']
 
 /** Throws an AssertionError unless `folder` holds the SKILL.md of the skill of that name. */
@@ -16,6 +17,13 @@ export function assertSkillDocument(folder: string | URL, name: string): void {
     'SKILL.md begins with frontmatter between two lines of ---',
   )
   assert.ok(body.trim() !== '', 'SKILL.md has text for the model')
+  assert.ok(
+    body.split('\n').length <= MAX_LINES,
+    `SKILL.md has at most ${MAX_LINES} lines; more belongs in files that it names`,
+  )
+  for (const [, path = ''] of body.matchAll(/\]\((?![a-z]+:|#)([^)#]+)/g)) {
+    assert.ok(existsSync(join(directory, path)), `SKILL.md names ${path}, which is not there`)
+  }
 
   const { fields, metadata } = readFrontmatter(frontmatter)
   for (const key of fields.keys()) assert.ok(KEYS.includes(key), `the frontmatter has the unknown key ${key}`)

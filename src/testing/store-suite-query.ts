@@ -115,6 +115,46 @@ export function testStoreQueries(current: () => Store): void {
       })
     }
 
+    test('long chains that grow in turns come in pages, each event once, in both orders', async () => {
+      const grown = new Map<string, StoredEvent[]>()
+      for (let turn = 0; turn < 8; turn++) {
+        for (const session of ['long1', 'long2']) {
+          const own = grown.get(session) ?? []
+          const drafts = Array.from({ length: 90 }, (): Draft => ({ type: 'message.appended', data: { turn } }))
+          const events = sealOnto(session, own.at(-1), drafts)
+          await store.append(events)
+          grown.set(session, [...own, ...events])
+        }
+      }
+      for (const [session_id, own] of grown) {
+        for (const types of [
+          undefined,
+          ['message.appended' as const],
+          ['message.appended' as const, 'run.queued' as const],
+        ]) {
+          const asked = { session_id, ...(types && { types }), limit: 77 }
+          const read: number[] = []
+          for (let page = await store.query(asked); page.length > 0; ) {
+            read.push(...page.map(({ seq }) => seq))
+            page = await store.query({ ...asked, after: page.at(-1)?.position ?? 0 })
+          }
+          assert.deepEqual(
+            read,
+            own.map(({ seq }) => seq),
+          )
+          const last = await store.query({ ...asked, order: 'desc', before: Number.MAX_SAFE_INTEGER })
+          assert.deepEqual(
+            last.map(({ seq }) => seq),
+            own
+              .toReversed()
+              .slice(0, 77)
+              .map(({ seq }) => seq),
+          )
+        }
+        assert.equal((await store.head(session_id))?.seq, own.length)
+      }
+    })
+
     test('a page that was begun before an append goes on behind where it stopped', async () => {
       const page = await store.query({ session_id: 's1', limit: 4 })
       const tail = all.filter(({ session_id }) => session_id === 's1').at(-1)

@@ -5,11 +5,14 @@ import { createVerifier, type Draft, type StoredEvent } from '../core/event.js'
 import { isFailure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
 import { sealOnto } from './sealed-chain.js'
+import { testStoreKeeping } from './store-suite-keep.js'
 import { testStoreQueries } from './store-suite-query.js'
 
 export interface StoreSuiteOptions {
   /** An empty store of its own for each test. It is closed afterwards, when it can be. */
   open(): Store | Promise<Store>
+  /** For a store that outlives its process: closes it, and opens what it kept. */
+  reopen?(store: Store): Promise<Store>
   /** A reason not to run: each test is then reported as skipped with it. */
   skip?: string | undefined
 }
@@ -38,7 +41,7 @@ const TEXTS: Record<string, string> = {
  * testStore('memory', { open: createMemoryStore })
  * ```
  */
-export function testStore(name: string, { open, skip }: StoreSuiteOptions): void {
+export function testStore(name: string, { open, reopen, skip }: StoreSuiteOptions): void {
   describe(`store: ${name}`, { skip: skip ?? false }, () => {
     let store: Store
     beforeEach(async () => {
@@ -234,5 +237,24 @@ export function testStore(name: string, { open, skip }: StoreSuiteOptions): void
     })
 
     testStoreQueries(() => store)
+    testStoreKeeping(() => store)
+
+    if (reopen !== undefined) {
+      test('what was appended before a store is closed is there when it is opened again, and goes on', async () => {
+        const events = sealOnto('s1', undefined, notes(3))
+        const opens = { run_id: 'r1', session_id: 's1', payload: Uint8Array.of(0, 255) }
+        const answer = { key: 'k', request_hash: 'h', body: '{}', expires_at: '2026-01-02T00:00:00.000Z' }
+        await store.append(events.slice(0, 2), { opens, answer })
+        const before = await store.query({ limit: 10 })
+        store = await reopen(store)
+        assert.deepEqual(await store.query({ limit: 10 }), before)
+        assert.deepEqual(await store.head('s1'), { seq: 2, hash: events[1]?.hash })
+        assert.deepEqual(Uint8Array.from((await store.openRun('r1'))?.payload ?? []), opens.payload)
+        assert.equal((await store.answer('k', '2026-01-01T00:00:00.000Z'))?.body, '{}')
+        await store.append(events.slice(2))
+        assert.deepEqual(await read('s1'), events)
+        assert.deepEqual(store.repairs?.() ?? [], [])
+      })
+    }
   })
 }

@@ -1,7 +1,8 @@
 /** The documented behaviour of the docker-run skill, against the built package, on plain Node. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { execute, meta, validate } from 'skillgate/skills/docker-run'
+import { Failure } from 'skillgate'
+import { dockerRun, execute, meta, validate } from 'skillgate/skills/docker-run'
 import { DIGEST, IMAGE, OUTCOME, recordingClient, SPEC } from './fixture.js'
 
 describe('a run', () => {
@@ -219,4 +220,46 @@ describe('input that is refused, with 0 requests [S5] [S14]', () => {
       assert.ok(metadata.error.message.length < 1_000)
     })
   }
+})
+
+describe('recovery', () => {
+  const recover = (answer, context = {}) => {
+    const tool = dockerRun.tools.get('docker.run')
+    const providerClient = recordingClient(answer)
+    const told = tool.recover(tool.parse({ image: IMAGE }), { providerClient, runId: 'run_1/s1', ...context })
+    return { told, requests: providerClient.requests }
+  }
+
+  it('asks what became of the run, with the spec it was begun with, and judges it like a live one', async () => {
+    const { told, requests } = recover({ run: OUTCOME, engine_id: 'x' })
+    const { timestamp, ...metadata } = (await told).metadata
+    assert.deepEqual(metadata, { untrusted: true, success: true, action: 'run', layer: 'L1', run: OUTCOME })
+    const [{ method, path, body }, ...more] = requests
+    assert.deepEqual([method, path, more], ['POST', '/containers/run/collect', []])
+    assert.deepEqual(body, { run_id: 'run_1/s1', spec: SPEC })
+  })
+
+  const ENDS = [
+    [{ run: { ...OUTCOME, exit_code: 3 } }, 'EXIT_NONZERO'],
+    [{ run: { ...OUTCOME, exit_code: null, timed_out: true } }, 'TIMEOUT'],
+    [new Failure('ABORTED', 'Cancelled.', { partial: { data: { run: OUTCOME } } }), 'ABORTED'],
+  ]
+  for (const [answer, code] of ENDS) {
+    it(`a program that ended with ${code} is told, with what it printed`, async () => {
+      const { metadata } = await recover(answer).told
+      assert.equal(metadata.error.code, code)
+      assert.equal(metadata.run.stdout, OUTCOME.stdout)
+    })
+  }
+
+  it('"not started" is only what the provider says so of', async () => {
+    assert.equal(await recover({ run: null }).told, 'not_started')
+    await assert.rejects(recover({ run: null, started: true }).told, {
+      retriable: false,
+      details: { may_have_run: true },
+    })
+    for (const answer of [null, {}, { run: 7 }, new Error('away'), new Failure('CONFLICT', 'under way')]) {
+      await assert.rejects(recover(answer).told, { name: 'Failure', code: 'UPSTREAM_ERROR' })
+    }
+  })
 })

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { dockerApi } from '../../../skills/docker-api/handler.js'
 import { dockerRun } from '../../../skills/docker-run/handler.js'
 import type { Failure } from '../failure.js'
-import { EMPTY_POLICY, effective, evaluate, type Override, parsePolicy } from '../policy.js'
+import { couldAllow, EMPTY_POLICY, effective, evaluate, type Override, parsePolicy } from '../policy.js'
 import type { Tool } from '../tool.js'
 import { demo } from './fixture.js'
 
@@ -80,6 +80,21 @@ describe('policy evaluation', () => {
       assert.equal(decided.rule?.tool, index === undefined ? undefined : overrides[index]?.tool)
       assert.equal(decided.policy_version, 3)
       assert.ok(decided.reason.length > 0)
+    })
+  }
+
+  const OFFERED: [what: string, overrides: Override[], offered: boolean][] = [
+    ['nothing', [], false],
+    ['an allow of the tool', [ALLOW('demo.echo')], true],
+    ['an allow whose constraints refuse most calls', [ALLOW('demo.echo', { texts: [] })], true],
+    ['an allow of all its siblings', [ALLOW('demo.*')], true],
+    ['an allow of another tool', [ALLOW('demo.ping')], false],
+    ['a deny alone', [DENY('demo.echo')], false],
+    ['an allow and a deny', [ALLOW('demo.echo'), DENY('demo.*')], false],
+  ]
+  for (const [what, overrides, offered] of OFFERED) {
+    it(`with ${what}, a call of demo.echo ${offered ? 'could' : 'could never'} be allowed`, () => {
+      assert.equal(couldAllow(parsePolicy({ overrides }, 1, tools), toolNamed('demo.echo')), offered)
     })
   }
 

@@ -55,6 +55,22 @@ describe('sessions', () => {
     assert.deepEqual(await (await restarted.gate.session(session.id)).policy(), set)
   })
 
+  it('the tools offered are those that the policy in force could allow', async () => {
+    const { gate } = createFixture()
+    const session = await gate.createSession()
+    const names = async () => (await session.tools()).map(({ name }) => name)
+    assert.deepEqual(await names(), [])
+    await session.setPolicy({
+      overrides: [
+        { tool: 'demo.*', allow: true },
+        { tool: 'demo.wipe', allow: false },
+      ],
+    })
+    assert.deepEqual(await names(), ['demo.echo', 'demo.ping', 'demo.broken'])
+    const [echo] = await session.tools()
+    assert.deepEqual(echo, gate.tools()[0])
+  })
+
   it('a stored policy whose tools are gone denies everything until it is replaced [S1]', async () => {
     const { gate, store } = createFixture()
     const { id } = await openSession(gate)

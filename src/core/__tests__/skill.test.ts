@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { createRedactor } from '../../redaction/index.js'
 import { race } from '../deadline.js'
 import { Failure } from '../failure.js'
-import type { RequestOptions } from '../provider.js'
+import type { ProviderClient, RequestOptions } from '../provider.js'
 import { type ActionDefinition, action, defineSkill, requestWithTimeout, type SkillContext } from '../skill.js'
 import type { Stop } from '../stop.js'
 import { held, recordingClient, settle } from './fixture.js'
@@ -217,5 +217,67 @@ describe('the context', () => {
       onProgress: ({ stage, status }) => seen.push(`${stage} ${status}`),
     })
     assert.deepEqual(seen, ['pull Pulling', 'stdout line'])
+  })
+})
+
+describe('recovery', () => {
+  const unused: Definition['run'] = async () => assert.fail('nothing is executed')
+  const recover = async (tell: NonNullable<Definition['recover']>, context: SkillContext = {}) => {
+    const { tools } = skillOf(unused, { recover: tell }, ['EXIT_NONZERO'])
+    return tools.get('one.go')?.recover?.({}, { providerClient: recordingClient(), runId: 'run_1/s1', ...context })
+  }
+
+  it('an action that knows no way to tell has none', () => {
+    assert.equal(skillOf(unused).tools.get('one.go')?.recover, undefined)
+  })
+
+  it('tells what became of the call it is named, as a result like any other', async () => {
+    const redactor = createRedactor({ registered: ['hunter2-hunter2'] })
+    const told = await recover(async (_input, { runId }) => ({ text: `${runId} hunter2-hunter2`, data: { n: 1 } }), {
+      redactor,
+    })
+    assert.ok(typeof told === 'object' && told.metadata.success)
+    assert.ok(told.result.startsWith('run_1/s1 ') && !told.result.includes('hunter2'), told.result)
+    assert.equal(told.metadata.n, 1)
+  })
+
+  it('tells that nothing was started, and nothing else says so', async () => {
+    assert.equal(await recover(async () => 'not_started'), 'not_started')
+  })
+
+  it('a failure that is answered is the result, and one that is thrown tells nothing', async () => {
+    const failure = new Failure('EXIT_NONZERO', 'It exited with 3.', { partial: { data: { run: 3 } } })
+    const told = await recover(async () => failure)
+    assert.ok(typeof told === 'object' && !told.metadata.success)
+    assert.deepEqual([told.metadata.error.code, told.metadata.run], ['EXIT_NONZERO', 3])
+    await assert.rejects(
+      recover(() => Promise.reject(failure)),
+      { code: 'EXIT_NONZERO' },
+    )
+  })
+
+  for (const [name, tell, context, code] of [
+    ['without a client', async () => 'not_started', { providerClient: undefined }, 'PROVIDER_NOT_CONFIGURED'],
+    ['after an abort', async () => 'not_started', { signal: AbortSignal.abort() }, 'TIMEOUT'],
+    ['that fails unexpectedly', () => Promise.reject(new TypeError('x')), {}, 'UPSTREAM_ERROR'],
+  ] as [string, NonNullable<Definition['recover']>, SkillContext, string][]) {
+    it(`a look ${name} tells nothing`, async () => {
+      await assert.rejects(recover(tell, context), { name: 'Failure', code })
+    })
+  }
+
+  it('what the host says of its log reaches the client with the request', async () => {
+    const recorded = Promise.resolve()
+    let told: RequestOptions | undefined
+    const providerClient: ProviderClient = {
+      async request(_method, _path, _body, options) {
+        told = options
+      },
+    }
+    await skillOf(async (_input, { request }) => {
+      await request('GET', '/x')
+      return { text: '', data: {} }
+    }).execute({}, { providerClient, recorded })
+    assert.equal(told?.recorded, recorded)
   })
 })

@@ -45,7 +45,17 @@ for (const host of [
   'tcp://ho st',
   'ftp://host',
   'npipe:////./pipe/docker_engine',
-  'ssh://user@host',
+  'ssh://',
+  'ssh://-oProxyCommand=x',
+  'ssh://-l@host',
+  'ssh://user@-host',
+  'ssh://user:secret@host',
+  'ssh://host/run/docker.sock',
+  'ssh://host:0',
+  'ssh://host:99999',
+  'ssh://ho st',
+  'ssh://host\n-oProxyCommand=x',
+  'ssh://host;id',
 ]) {
   test(`${host.slice(0, 40)} is INVALID_INPUT, and the message says what to send`, () => {
     assert.throws(

@@ -20,7 +20,9 @@ export interface EngineUnderTest {
 
 export async function openFixture({ host, image, registry, given, close }: EngineUnderTest): Promise<ProviderFixture> {
   const socketPath = host.replace('unix://', '')
-  const provider = createDockerProvider({ host, env: {}, timeoutMs: 60_000 })
+  const options = { host, env: {}, timeoutMs: 60_000, signingKey: randomUUID(), fenceMs: 0 }
+  const provider = createDockerProvider(options)
+  const successor = createDockerProvider(options)
   const suffix = randomUUID().slice(0, 8)
   const made: string[] = []
   const undo: (() => Promise<unknown>)[] = []
@@ -54,6 +56,7 @@ export async function openFixture({ host, image, registry, given, close }: Engin
     for (const name of made) await engineCall(socketPath, 'DELETE', `/v1.41/containers/${name}?force=1&v=1`)
     for (const step of undo.reverse()) await step()
     await provider.close()
+    await successor.close()
     await close?.()
   }
 
@@ -66,12 +69,13 @@ export async function openFixture({ host, image, registry, given, close }: Engin
       await untilLogged(provider, name)
     }
     const containers = { running, stopped, terminal }
-    if (given) return { provider, image, containers, ...given, close: remove }
+    const parts = { provider, successor, image, containers, close: remove }
+    if (given) return { ...parts, ...given }
     const networks = await createNetworks()
-    if (registry === undefined) return { provider, image, containers, networks, close: remove }
+    if (registry === undefined) return { ...parts, networks }
     const pullable = await pushImage({ socketPath, image, repository: `${registry}/skillgate/pulled-${suffix}` })
     undo.push(() => engineCall(socketPath, 'DELETE', `/v1.41/images/${pullable}?force=1`))
-    return { provider, image, containers, networks, pullable, close: remove }
+    return { ...parts, networks, pullable }
   } catch (error) {
     await remove()
     throw error

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFailure } from '../../core/failure.js'
+import { parseL1Request } from '../../core/l1-request.js'
 import { ENGINE_ROUTES, engineTarget } from '../engine-routes.js'
-import { parseL1Request } from '../routes.js'
 
 for (const [method, path, expected] of [
   ['GET', '/containers', { route: 'GET /containers', id: '', query: { all: false, limit: 25 } }],

@@ -19,12 +19,13 @@ describe('the environment of serve', () => {
       corsOrigins: [],
       signingKey: undefined,
       publicKeys: {},
+      gateway: undefined,
     })
   })
 
   it('reads lists and takes empty variables as not set', () => {
     const env = { ADMIN_TOKEN: LONG, HOST: '::', PORT: '0', ALLOWED_HOSTS: 'a.example, b.example:1', CORS_ORIGINS: '' }
-    assert.deepEqual(parseSettings({ ...env, DATA_DIR: '', DATABASE_URL: '', SIGNING_KEY: '' }), {
+    assert.deepEqual(parseSettings({ ...env, SIGNING_KEY: '' }), {
       signingKey: undefined,
       adminToken: LONG,
       host: '::',
@@ -32,6 +33,7 @@ describe('the environment of serve', () => {
       allowedHosts: ['a.example', 'b.example:1'],
       corsOrigins: [],
       publicKeys: {},
+      gateway: undefined,
     })
   })
 
@@ -59,8 +61,6 @@ describe('the environment of serve', () => {
     [{ ADMIN_TOKEN: LONG, ALLOWED_HOSTS: 'a.example,,b.example' }, 'ALLOWED_HOSTS', /empty entry/],
     [{ ADMIN_TOKEN: LONG, CORS_ORIGINS: ',' }, 'CORS_ORIGINS', /empty entry/],
     [{ ADMIN_TOKEN: LONG, SIGNING_KEY: 'short' }, 'SIGNING_KEY', /has 5 bytes; 32 are needed/],
-    [{ ADMIN_TOKEN: LONG, DATA_DIR: '/data' }, 'DATA_DIR', /in memory only/],
-    [{ ADMIN_TOKEN: LONG, DATABASE_URL: 'postgres://db' }, 'DATABASE_URL', /in memory only/],
   ]
   for (const [env, field, reason] of refused) {
     it(`refuses ${JSON.stringify(env)}`, () => {

@@ -87,4 +87,61 @@ describe('time', () => {
       assert.ok(elapsed < 3_000, `took ${Math.round(elapsed)} ms`)
     })
   }
+
+  /** Milliseconds per megabyte, the best of two. */
+  function cost(piece: string, size: number): number {
+    const text = Buffer.from(piece.repeat(Math.ceil(size / piece.length))).toString('latin1')
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 2; round++) {
+      const started = performance.now()
+      redactor.text(text)
+      best = Math.min(best, performance.now() - started)
+    }
+    return (best * 1_000_000) / text.length
+  }
+
+  for (const piece of [
+    ...[
+      'authorization: ',
+      'password: password: ',
+      'password: ',
+      'token:token:',
+      'key=',
+      'sig=',
+      'cookie: ',
+      'pw: ',
+      'pw=a ',
+    ],
+    ...[
+      '"""',
+      '-----BEGIN ',
+      '{"a":',
+      'Bearer Bearer ',
+      '://',
+      '@',
+      '\\\\\\"',
+      '--password --password ',
+      'eyJ.eyJ.',
+      'eyJ',
+    ],
+    ...[
+      'LS0tLS1CRUdJTi',
+      '+ASt',
+      'AZDO',
+      're_',
+      'ops_eyJ',
+      'basic=',
+      'BAh7=',
+      'sudo -S:',
+      ' is my token: ',
+      'password:\n',
+    ],
+  ]) {
+    it(`five megabytes of ${JSON.stringify(piece)} cost what plain words cost, within a factor`, () => {
+      const plain = cost('plain words and numbers 12 ', 5_000_000)
+      const hostile = cost(piece, 5_000_000)
+      // Plain text takes 5 to 10 ms per MB, and 50 is the bound; what is not held back takes 200 to 20,000.
+      assert.ok(hostile < Math.max(150, 20 * plain), `${hostile.toFixed(0)} ms per MB, plain words ${plain.toFixed(0)}`)
+    })
+  }
 })

@@ -6,18 +6,27 @@ export const connectionString = process.env.SKILLGATE_TEST_POSTGRES
 export const withoutPostgres =
   connectionString === undefined ? 'set SKILLGATE_TEST_POSTGRES to a connection string; npm test starts one' : undefined
 
-/** A schema of its own. `pool()` answers a new pool whose connections see it alone. */
-export async function createSchema(): Promise<{ pool(): pg.Pool; drop(): Promise<void> }> {
-  const schema = `test_${process.pid}_${Math.random().toString(36).slice(2)}`
+export interface Schema {
+  /** A new pool whose connections see this schema alone. */
+  pool(): pg.Pool
+  /** For a connection of one's own: what makes it see this schema alone. */
+  options: string
+  drop(): Promise<void>
+}
+
+export async function createSchema(): Promise<Schema> {
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
   const ask = async (sql: string): Promise<void> => {
     const client = new pg.Client({ connectionString })
     await client.connect()
     await client.query(sql)
     await client.end()
   }
-  await ask(`CREATE SCHEMA ${schema}`)
+  await ask(`CREATE SCHEMA ${name}`)
+  const options = `-c search_path=${name}`
   return {
-    pool: () => new pg.Pool({ connectionString, options: `-c search_path=${schema}` }),
-    drop: () => ask(`DROP SCHEMA ${schema} CASCADE`),
+    pool: () => new pg.Pool({ connectionString, options }),
+    options,
+    drop: () => ask(`DROP SCHEMA ${name} CASCADE`),
   }
 }

@@ -1,5 +1,5 @@
-/** The L1 routes this adapter answers: a table of constants, and the strict parser of what a skill sends. */
-import { describe, Failure } from '../core/failure.js'
+/** The L1 routes: a table of constants, and the strict parser of what a skill sends. Every provider answers exactly these. */
+import { describe, Failure } from './failure.js'
 
 type Parameter<T> = (value: string | undefined, name: string) => T
 
@@ -33,6 +33,8 @@ const L1_ROUTES = {
 } as const satisfies Record<string, Record<string, Parameter<unknown>>>
 
 export type L1Route = keyof typeof L1_ROUTES
+
+export const L1_ROUTE_NAMES = Object.keys(L1_ROUTES) as [L1Route, ...L1Route[]]
 
 type Query<R extends L1Route> = {
   [P in keyof (typeof L1_ROUTES)[R]]: (typeof L1_ROUTES)[R][P] extends Parameter<infer T> ? T : never
@@ -79,7 +81,7 @@ function parseRequest(method: string, path: string): L1Request {
 }
 
 /** The routes taken apart, in the order in which they are tried. */
-const ROUTE_TABLE = (Object.keys(L1_ROUTES) as L1Route[]).map((route) => {
+const ROUTE_TABLE = L1_ROUTE_NAMES.map((route) => {
   const [method, template = ''] = route.split(' ')
   return { route, method, parts: template.split('/'), hasId: template.includes('{id}') }
 })
@@ -102,6 +104,6 @@ function refused(field: string, value: string, rule: string): Failure {
 function unknownRoute(method: unknown, path: unknown): Failure {
   return new Failure(
     'NOT_FOUND',
-    `${describe(method)} ${describe(path)} is not a route of the provider protocol. It has: ${Object.keys(L1_ROUTES).join(', ')}.`,
+    `${describe(method)} ${describe(path)} is not a route of the provider protocol. It has: ${L1_ROUTE_NAMES.join(', ')}.`,
   )
 }

@@ -1,0 +1,46 @@
+/** Which store a command's environment names, and what names none. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isFailure } from '../../core/failure.js'
+import { parseStoreSettings } from '../store.js'
+
+const URL = 'postgres://skillgate:hunter2hunter2@db.example/log'
+
+describe('the store of a command', () => {
+  const GOOD: [what: string, env: Record<string, string>, settings: object][] = [
+    ['nothing', {}, { kind: 'embedded', directory: './.skillgate' }],
+    [
+      'empty variables',
+      { DATA_DIR: '', DATABASE_URL: '', LEASE_MS: '' },
+      { kind: 'embedded', directory: './.skillgate' },
+    ],
+    ['a directory', { DATA_DIR: '/data' }, { kind: 'embedded', directory: '/data' }],
+    ['a database', { DATABASE_URL: URL }, { kind: 'postgres', connectionString: URL, leaseMs: 15_000 }],
+    ['a lease', { DATABASE_URL: URL, LEASE_MS: '3000' }, { kind: 'postgres', connectionString: URL, leaseMs: 3_000 }],
+  ]
+  for (const [what, env, settings] of GOOD) {
+    it(`follows from ${what}`, () => assert.deepEqual(parseStoreSettings(env), settings))
+  }
+
+  const BAD: [what: string, env: Record<string, string>, field: string][] = [
+    ['a directory and a database', { DATA_DIR: '/data', DATABASE_URL: URL }, 'DATA_DIR'],
+    ['a database of another kind', { DATABASE_URL: 'mysql://root:hunter2hunter2@db/log' }, 'DATABASE_URL'],
+    ['a database without a place', { DATABASE_URL: 'postgres://' }, 'DATABASE_URL'],
+    ['a lease without a database', { LEASE_MS: '3000' }, 'LEASE_MS'],
+    ['a lease that is no number', { DATABASE_URL: URL, LEASE_MS: '3s' }, 'LEASE_MS'],
+    ['a lease that is too short', { DATABASE_URL: URL, LEASE_MS: '999' }, 'LEASE_MS'],
+    ['a lease that is too long', { DATABASE_URL: URL, LEASE_MS: '600001' }, 'LEASE_MS'],
+  ]
+  for (const [what, env, field] of BAD) {
+    it(`is refused for ${what}, without a word of the password`, () => {
+      assert.throws(
+        () => parseStoreSettings(env),
+        (error) =>
+          isFailure(error) &&
+          error.details?.field === field &&
+          error.message.includes(field) &&
+          !/hunter2/.test(error.message),
+      )
+    })
+  }
+})

@@ -1,0 +1,75 @@
+/** Secrets that a statement around them tells: line protocols, sentences that name them behind, announcements, JSON web keys. */
+import { type Detection, type Source, STARVED } from './boundary.js'
+import { looksMixed, looksRandom } from './plausible.js'
+
+/** `AUTH x` and `AUTH user x` of Redis and mail, `IDENTIFY x` of chat, `SETUSER user on >x`. */
+export function detectAuthentication({ text, lineEnd }: Source, start: number, end: number): Detection {
+  const word = text.slice(start, end)
+  if (word !== word.toUpperCase() || !/^$|[\s"'>:]/.test(text.slice(Math.max(0, start - 1), start))) return undefined
+  const found = (word.startsWith('SETUSER') ? OPENED : COMMAND).exec(text.slice(end, Math.min(lineEnd(end), end + 400)))
+  const secret = found?.[1]
+  if (found === null || secret === undefined || !/\d/.test(secret) || !/[A-Za-z]/.test(secret)) return undefined
+  const from = end + found[0].length - secret.length
+  return { rule: 'password', start: from, end: from + secret.length }
+}
+
+const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]]{6,200})(?=["']?\s*$)/
+const OPENED = /^[\w.@-]{1,60} [^>\n]{0,100}>(\S{4,200})/
+
+export const STATED_BEFORE: readonly string[] = ['the', 'my', 'your', 'our'].flatMap((whose) =>
+  ['password', 'token', 'secret', 'api key', 'passphrase'].map((what) => ` is ${whose} ${what}`),
+)
+
+/** `hunter2x is the password`. */
+export function detectStatedBefore(source: Source, start: number): Detection {
+  const { text, floor } = source
+  source.looks += 1
+  const found = /(?:^|[\s"'`(:])([^\s"'`()<>]{6,200})["'`]?$/.exec(text.slice(Math.max(floor, start - 210), start))
+  const secret = found?.[1]
+  if (secret === undefined || !looksMixed(secret)) return undefined
+  const from = text.lastIndexOf(secret, start - secret.length)
+  return { rule: 'password', start: from, end: from + secret.length }
+}
+
+/** The first password of Jenkins stands alone, two lines below the sentence. */
+export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
+  const found = /^\s{1,40}([0-9a-f]{32})\b/.exec(text.slice(end, end + 80))
+  if (found?.[1] === undefined)
+    return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
+  if (!final && text.length < end + 80 && end + found[0].length === text.length) return STARVED
+  return { rule: 'password', start: end + found[0].length - 32, end: end + found[0].length }
+}
+
+/** The private member of a JSON web key. */
+export function detectJsonWebKey({ text }: Source, _start: number, end: number): Detection {
+  const found = /^\s?"([\w-]{40,2000})"/.exec(text.slice(end, end + 2_004))
+  if (found?.[1] === undefined || !text.slice(Math.max(0, end - 500), end + 2_500).includes('"kty"')) return undefined
+  const from = end + found[0].length - 1 - found[1].length
+  return { rule: 'private-key', start: from, end: from + found[1].length }
+}
+
+/** The code of an OAuth redirect is worth a token. */
+export function detectCode({ text }: Source, _start: number, end: number): Detection {
+  const code = /^[\w.~%-]{20,400}/.exec(text.slice(end, end + 400))?.[0]
+  return code === undefined || !looksRandom(code) ? undefined : { rule: 'secret', start: end, end: end + code.length }
+}
+
+/** `host:5432:database:user:password` of a .pgpass. */
+export function detectPasswordFile({ text }: Source, _start: number, end: number): Detection {
+  const found = /^[\w*.-]{1,64}:[\w*.-]{1,64}:([^\s:/@]{3,200})(?=\s|$)/.exec(text.slice(end, end + 340))
+  if (found?.[1] === undefined) return undefined
+  return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
+}
+
+/** Ends of names in letters that no ASCII name has: `Contraseña`, `пароль`, `密码`; and one of three words. */
+export const FOREIGN_NAMES: readonly string[] = ['mot de passe', 'ña', 'ь', '码', 'ド']
+
+export function detectForeignName({ text, lineEnd }: Source, start: number, end: number): Detection {
+  if (!/(?:mot de passe|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end)))
+    return undefined
+  const found = /^["']?[ \t]{0,3}[:=：][ \t]{0,3}["']?([^\s"',;<>&]{4,200})/.exec(
+    text.slice(end, Math.min(lineEnd(start), end + 210)),
+  )
+  if (found?.[1] === undefined || !looksMixed(found[1])) return undefined
+  return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
+}
