@@ -140,10 +140,12 @@ for (const driver of ['node:sqlite', 'libsql'] as const) {
       let fails = true
       const opened: string[] = []
       const store = await createSqlStore(createSqliteDatabase(connection), {
-        guard: async () => {
-          if (fails) throw new Error('no lease')
+        lease: () => 'host',
+        holding: async (_query, leases) => {
+          if (fails) throw new Error('no leases')
+          return new Set(leases)
         },
-        onOpen: async (_query, runs) => void opened.push(...runs.map(({ run_id }) => run_id)),
+        onRuns: async (_query, sessions) => void opened.push(...sessions),
       })
       const opens = { run_id: 'r1', session_id: 's1', payload: Uint8Array.of(1) }
       const refused = await Promise.allSettled([store.append(notes.slice(0, 1)), store.append([])])
@@ -153,7 +155,7 @@ for (const driver of ['node:sqlite', 'libsql'] as const) {
       }
       fails = false
       await store.append(notes.slice(0, 2), { opens })
-      assert.deepEqual(opened, ['r1'])
+      assert.deepEqual(opened, ['s1'])
       assert.equal((await store.query({ limit: 10 })).length, 2)
       await store.close?.()
     })
