@@ -100,6 +100,9 @@ export function createSite() {
     closing.push(async () => {
       await Promise.all(hosts.map((host) => host.close()))
       await reader.end()
+      // A connection that its client has ended ends at the server a little later.
+      const connected = 'SELECT FROM pg_stat_activity WHERE datname = $1'
+      await until(async () => (await admin.query(connected, [name])).rows.length === 0, 'all have left the database')
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     })
     const rows = async (sql: string, values: unknown[] = []) => (await reader.query(sql, values)).rows
