@@ -61,7 +61,7 @@ function startLoad(hosts: (Cli | undefined)[], sessions: string[], body: string)
   const callers = sessions.map(async (session) => {
     while (!stopped) {
       await send(session)
-      await delay(Math.random() * 100)
+      await delay(Math.random() * 1_000)
     }
   })
   return {

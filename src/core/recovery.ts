@@ -81,7 +81,8 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
         return { ...outcome, drafts: [repaired(run.id, step, 'collected'), ...outcome.drafts] }
       } catch (error) {
         if (error instanceof HandOver) throw error.reason
-        const isHopeless = isFailure(error) && !error.retriable
+        // A call that still ends on this host, which others took for dead, can be asked for once it has.
+        const isHopeless = isFailure(error) && !error.retriable && error.code !== 'CONFLICT'
         if (isHopeless || now().getTime() >= deadline || run.signal.aborted) {
           logger?.error(`What became of ${step.tool} in run ${run.id} cannot be told.`, { error })
           return settled('unknown', UNTOLD, false)

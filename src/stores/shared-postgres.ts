@@ -16,9 +16,9 @@ export interface SharedPostgresStoreOptions {
 /**
  * Opens the log in a PostgreSQL database (12 or newer) that several hosts share, and makes its tables when they are not
  * there. Runs are claimed by the hosts that a gate was opened on, through graphile-worker in the schema `skillgate_jobs`.
- * Install `pg` and `graphile-worker` beside skillgate. Connections must be to the server or to a pooler in session mode,
- * because claimers are woken by notifications. Throws a Failure INVALID_INPUT for options out of range, and UNAVAILABLE
- * when the server does not answer, or when a newer skillgate made the tables.
+ * Install `pg` and `graphile-worker` beside skillgate. A host holds up to 16 connections, to the server or to a pooler in
+ * session mode, because claimers are woken by notifications. Throws a Failure INVALID_INPUT for options out of range, and
+ * UNAVAILABLE when the server does not answer, or when a newer skillgate made the tables.
  *
  * @example
  * ```ts
@@ -38,7 +38,13 @@ export async function createSharedPostgresStore({
   if (maxConcurrentRuns !== undefined) assertInteger('maxConcurrentRuns', maxConcurrentRuns, 1, 100_000)
   const boundMs = Math.ceil(leaseMs / 3)
   // A transaction that a paused host left open holds the lock of the log.
-  const logPool = new pg.Pool({ connectionString, keepAlive: true, idle_in_transaction_session_timeout: boundMs })
+  const logPool = new pg.Pool({
+    connectionString,
+    keepAlive: true,
+    max: 8,
+    idle_in_transaction_session_timeout: boundMs,
+  })
+  logPool.on('connect', bear)
   const runsPool = new JobPool({ connectionString, keepAlive: true, ...sharedRunsPool(boundMs) })
   const runs = createSharedRuns({
     pool: runsPool,
@@ -70,13 +76,17 @@ export async function createSharedPostgresStore({
   }
 }
 
+/** What breaks a connection is an error of the call that uses it; on one that nobody uses it is none. */
+function bear(client: PoolClient): void {
+  client.on('error', () => {})
+}
+
 /** Bears what graphile-worker does when a database falls silent. */
 class JobPool extends pg.Pool {
   constructor(config: PoolConfig) {
     super(config)
-    // What breaks a connection is an error of the call that uses it; on one that nobody uses it is none.
     this.on('error', () => {})
-    this.on('connect', (client) => client.on('error', () => {}))
+    this.on('connect', bear)
   }
 
   /** With a callback it asks for the connection that listens, which it may release twice and in an unknown state. */

@@ -41,7 +41,7 @@ export interface SharedRunsOfHost {
  * takes back is claimed anew, and the log tells how far it got.
  */
 export const sharedRunsPool = (boundMs: number): PoolConfig => ({
-  max: 16,
+  max: 8,
   connectionTimeoutMillis: boundMs,
   query_timeout: boundMs,
   statement_timeout: boundMs,

@@ -140,12 +140,12 @@ for (const driver of ['node:sqlite', 'libsql'] as const) {
       let fails = true
       const opened: string[] = []
       const store = await createSqlStore(createSqliteDatabase(connection), {
-        lease: () => 'mine',
+        lease: () => 'host',
         holding: async (_query, leases) => {
-          if (fails) throw new Error('no lease')
+          if (fails) throw new Error('no leases')
           return new Set(leases)
         },
-        onRuns: async (_query, sessionIds) => void opened.push(...sessionIds),
+        onRuns: async (_query, sessions) => void opened.push(...sessions),
       })
       const opens = { run_id: 'r1', session_id: 's1', payload: Uint8Array.of(1) }
       const refused = await Promise.allSettled([store.append(notes.slice(0, 1)), store.append([])])

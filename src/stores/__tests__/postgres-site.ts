@@ -95,10 +95,14 @@ export function createSite() {
     const url = new URL(connectionString ?? '')
     url.pathname = name
     const reader = new pg.Pool({ connectionString: url.href, max: 1 })
+    reader.on('connect', (client) => client.on('error', () => {}))
     const hosts: TestHost[] = []
     closing.push(async () => {
       await Promise.all(hosts.map((host) => host.close()))
       await reader.end()
+      // A connection that its client has ended ends at the server a little later.
+      const connected = 'SELECT FROM pg_stat_activity WHERE datname = $1'
+      await until(async () => (await admin.query(connected, [name])).rows.length === 0, 'all have left the database')
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     })
     const rows = async (sql: string, values: unknown[] = []) => (await reader.query(sql, values)).rows
@@ -121,10 +125,16 @@ export function createSite() {
     }
   }
 
+  async function clear(): Promise<void> {
+    for (const end of closing.splice(0).toReversed()) await end()
+  }
+
   return {
     database,
+    /** Ends the hosts of all databases, and removes these. */
+    clear,
     async close() {
-      for (const end of closing.toReversed()) await end()
+      await clear()
       await admin.end()
     },
   }

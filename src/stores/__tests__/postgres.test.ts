@@ -99,7 +99,7 @@ describe('PostgreSQL behind the store', { skip: withoutPostgres ?? false }, () =
     let shown: unknown
     const store = await createPostgresStore({
       pool,
-      lease: () => 'mine',
+      lease: () => 'host',
       holding: async (query, leases) => {
         shown = (await query('SHOW synchronous_commit'))[0]?.synchronous_commit
         return new Set(leases)

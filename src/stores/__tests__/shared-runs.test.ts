@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { after, describe, it } from 'node:test'
+import { after, afterEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createDeferred } from '../../core/deferred.js'
 import { isFailure } from '../../core/failure.js'
@@ -10,6 +10,7 @@ import { withoutPostgres } from './postgres-schema.js'
 import { createSite, LEASE_MS, until } from './postgres-site.js'
 
 const site = createSite()
+afterEach(() => site.clear())
 after(() => site.close())
 
 describe('runs of several hosts', {
