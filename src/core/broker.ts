@@ -32,6 +32,8 @@ export interface Judgement {
 export interface Broker {
   readonly tools: ReadonlyMap<string, Tool>
   judge(policy: Policy, intent: Intent): Judgement
+  /** Whether `judge` would answer `allow`. */
+  allows(policy: Policy, intent: Intent): boolean
   execute(call: Call, options?: CallOptions): Promise<SkillResult>
   /** What came of a call that a host which is gone was executing. Starts nothing; rejects when that cannot be told now. */
   recover(intent: Intent, options: CallOptions): Promise<SkillResult | 'not_started'>
@@ -150,7 +152,9 @@ export function createBroker({
     return client?.engineId?.().catch(() => undefined)
   }
 
-  return { tools, judge, execute, recover, engineOf }
+  const allows = (policy: Policy, intent: Intent): boolean => judge(policy, intent).call !== undefined
+
+  return { tools, judge, allows, execute, recover, engineOf }
 }
 
 /** An intent names its action in the tool; a model that repeats it in the params means the same call. */

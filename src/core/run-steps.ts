@@ -127,20 +127,27 @@ export function createPerformer({
     before: readonly Draft[],
     closing: (ending: Ending) => Draft[],
   ): Promise<Call | Ending> {
-    const engine = await broker.engineOf(intent.tool)
-    return log.write<Call | Ending>(sessionId, ({ policy }) => {
-      assertHeld(signal)
-      const { decision, params, params_hash, call } = broker.judge(policy, intent)
-      const status = STEP_STATUS[decision.decision]
-      const drafts = [...before, decided(id, step, { eval: { status, details: decision }, params, params_hash })]
-      if (call !== undefined) {
-        const data = { ...step, params_hash, ...(engine !== undefined && { engine }) }
-        return { drafts: [...drafts, { type: 'tool.started', run_id: id, data }], result: call }
-      }
-      const reason = { code: decision.code as 'DENIED', message: decision.reason }
-      const ending: Ending = { status: status === 'denied' ? 'denied' : 'failed', reason }
-      return { drafts: [...drafts, ...closing(ending)], result: ending }
-    })
+    /** `place`: where the call would be executed, for a successor who asks there; undefined while that is not known. */
+    const write = (place: { engine?: string | undefined } | undefined) =>
+      log.write<Call | Ending | undefined>(sessionId, ({ policy }) => {
+        assertHeld(signal)
+        if (place === undefined && broker.allows(policy, intent)) return { drafts: [], result: undefined }
+        const { decision, params, params_hash, call } = broker.judge(policy, intent)
+        const status = STEP_STATUS[decision.decision]
+        const drafts = [...before, decided(id, step, { eval: { status, details: decision }, params, params_hash })]
+        if (call !== undefined) {
+          const { engine } = place ?? {}
+          const data = { ...step, params_hash, ...(engine !== undefined && { engine }) }
+          return { drafts: [...drafts, { type: 'tool.started', run_id: id, data }], result: call }
+        }
+        const reason = { code: decision.code as 'DENIED', message: decision.reason }
+        const ending: Ending = { status: status === 'denied' ? 'denied' : 'failed', reason }
+        return { drafts: [...drafts, ...closing(ending)], result: ending }
+      })
+    const isRecoverable = broker.tools.get(intent.tool)?.recover !== undefined
+    // An engine is asked who it is only for what the policy allows: no refused call may reach one.
+    const judged = await write(isRecoverable ? undefined : {})
+    return judged ?? ((await write({ engine: await broker.engineOf(intent.tool) })) as Call | Ending)
   }
 
   async function execute({ id, signal, listeners }: RunWork, step: Step, call: Call): Promise<Outcome> {
