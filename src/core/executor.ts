@@ -165,6 +165,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
         try {
           progress ??= readProgress(await available(store.query({ run_id: run.id, limit: 1_000 })))
+          tellRecorded(progress, outcomes)
           if (progress.state !== 'ended') {
             intents ??= await readIntents(run)
             const { signal } = entry.controller
@@ -283,3 +284,10 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
 }
 
 const LOST = new Failure('UNAVAILABLE', 'This host lost its lease.')
+
+/** A write that said nothing of its success may have had it. */
+function tellRecorded({ steps }: RunProgress, outcomes: Outcomes): void {
+  for (const [step, outcome] of outcomes) {
+    if (typeof outcome === 'object' && steps.get(step)?.state === 'ended') outcome.recorded.resolve()
+  }
+}
