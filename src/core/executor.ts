@@ -164,7 +164,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       let progress: RunProgress | undefined = intents === undefined ? undefined : NOT_BEGUN
       for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
         try {
-          progress ??= readProgress(await available(store.query({ run_id: run.id, limit: 1_000 })))
+          progress ??= await progressOf(run)
           tellRecorded(progress, outcomes)
           if (progress.state !== 'ended') {
             intents ??= await readIntents(run)
@@ -184,12 +184,21 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
         }
       }
     } finally {
+      if (entry.phase !== 'ended') {
+        await progressOf(run).then(
+          (progress) => tellRecorded(progress, outcomes),
+          () => {},
+        )
+      }
       // What the log does not have stays on the engine, for who settles the run.
       for (const outcome of outcomes.values()) {
         if (typeof outcome === 'object') outcome.recorded.reject(new Error('The log does not have it.'))
       }
     }
   }
+
+  const progressOf = async ({ id }: QueuedRun): Promise<RunProgress> =>
+    readProgress(await available(store.query({ run_id: id, limit: 1_000 })))
 
   /** The intents of a run that was accepted before; when they cannot be read any more, the run ends with that. */
   async function readIntents({ id, sessionId }: QueuedRun): Promise<readonly Intent[] | undefined> {
