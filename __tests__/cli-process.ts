@@ -23,6 +23,10 @@ export interface Cli {
   exited: Promise<number | null>
 }
 
+/** How node is told to run the command: `npm test` has built it; a file that is run alone takes the sources. */
+export const CLI: readonly string[] =
+  process.env.SKILLGATE_TEST_CLI === undefined ? ['--import', 'tsx', 'src/cli.ts'] : [process.env.SKILLGATE_TEST_CLI]
+
 /** Directories of logs: each server has its own unless a test gives it one. */
 const LOGS = mkdtempSync(join(tmpdir(), 'skillgate-cli-'))
 process.once('exit', () => rmSync(LOGS, { recursive: true, force: true }))
@@ -30,7 +34,7 @@ process.once('exit', () => rmSync(LOGS, { recursive: true, force: true }))
 const newDataDir = (): string => mkdtempSync(join(LOGS, 'log-'))
 
 export function spawnCli(args: string[], env: Record<string, string>): Omit<Cli, 'url'> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+  const child = spawn(process.execPath, [...CLI, ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...(env.DATABASE_URL === undefined && { DATA_DIR: newDataDir() }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createFakeEngine, type FakeEngine } from '../src/testing/index.js'
-import { NO_ENGINE, spawnCli, until } from './cli-process.js'
+import { CLI, NO_ENGINE, spawnCli, until } from './cli-process.js'
 
 let directory: string
 before(async () => {
@@ -57,7 +57,7 @@ const NOISE = `data:text/javascript,process.on('SIGUSR2', () => console.log('noi
 async function start(t: TestContext, engine: { host: string; image: string }) {
   const overrides = [{ tool: 'docker.run', allow: true, constraints: { images: [engine.image] } }]
   const policy = await policyFile(JSON.stringify({ overrides }))
-  const args = ['--import', NOISE, '--import', 'tsx', 'src/cli.ts', 'mcp', '--policy', policy]
+  const args = ['--import', NOISE, ...CLI, 'mcp', '--policy', policy]
   const child = spawn(process.execPath, args, {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     env: { PATH: process.env.PATH, DOCKER_HOST: engine.host, SIGNING_KEY: 'k'.repeat(32) },

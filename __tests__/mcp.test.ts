@@ -10,7 +10,7 @@ import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@mod
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { createDockerProvider } from '../src/docker/index.js'
 import { createFakeEngine } from '../src/testing/index.js'
-import { expect, startCli, stopCli, until } from './cli-process.js'
+import { CLI, expect, startCli, stopCli, until } from './cli-process.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const shell = (line: string): string[] => ['/bin/sh', '-c', line]
@@ -37,7 +37,7 @@ const DOORS: Readonly<Record<string, (t: TestContext, engine: Engine, client: Cl
     const directory = await mkdtemp(join(tmpdir(), 'skillgate-mcp-'))
     const policy = join(directory, 'policy.json')
     await writeFile(policy, JSON.stringify(policyFor(engine)))
-    const args = ['--import', 'tsx', 'src/cli.ts', 'mcp', '--policy', policy]
+    const args = [...CLI, 'mcp', '--policy', policy]
     const env = { PATH: process.env.PATH ?? '', DOCKER_HOST: engine.host, SIGNING_KEY: 'k'.repeat(32) }
     const transport = new StdioClientTransport({ command: process.execPath, args, env, cwd: ROOT, stderr: 'ignore' })
     t.after(async () => {

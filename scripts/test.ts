@@ -111,7 +111,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const files = selectFiles(args.filter((arg) => !arg.startsWith('-')))
   await buildIfStale()
-  const env = { ...process.env, ...(await liveEnvironment()), ...(await postgresEnvironment()) }
+  // The built command starts in a fraction of the time that its sources take.
+  const cli = { SKILLGATE_TEST_CLI: 'dist/cli.js' }
+  const env = { ...process.env, ...cli, ...(await liveEnvironment()), ...(await postgresEnvironment()) }
   if (stoppedBy) return 1
   progress(`running ${files.length} test files`)
   const flags = args.filter((arg) => arg.startsWith('-'))
