@@ -134,7 +134,8 @@ export function testStoreQueries(current: () => Store): void {
         ]) {
           const asked = { session_id, ...(types && { types }), limit: 77 }
           const read: number[] = []
-          for (let page = await store.query(asked); page.length > 0; ) {
+          // A store that knows no positions would answer pages for ever.
+          for (let page = await store.query(asked); page.length > 0 && read.length <= own.length; ) {
             read.push(...page.map(({ seq }) => seq))
             page = await store.query({ ...asked, after: page.at(-1)?.position ?? 0 })
           }
