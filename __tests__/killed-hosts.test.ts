@@ -13,6 +13,7 @@ import { type Cli, expect, startCli, stopCli, until } from './cli-process.js'
 const ROUNDS = Number(process.env.KILLED_ROUNDS ?? 5)
 const SESSIONS = 8
 const LEASE_MS = 3_000
+const SIGNING_KEY = 'a signing key of the test, 32 bytes long'
 const WORK = ['sh', '-c', 'work']
 
 /** A fake engine that counts the starts of each run, for which containers are named by their labels. */
@@ -75,8 +76,13 @@ function startLoad(hosts: (Cli | undefined)[], sessions: string[], body: string)
 
 async function killAgainAndAgain(hostCount: number, env: Record<string, string>): Promise<string> {
   const { engine, starts } = await createCountingEngine()
-  const start = () =>
-    startCli({ ...env, DOCKER_HOST: engine.host, SIGNING_KEY: 'a signing key of the test, 32 bytes long' })
+  /** Every process of the test, also those that were killed. */
+  const begun: Cli[] = []
+  const start = async () => {
+    const cli = await startCli({ ...env, DOCKER_HOST: engine.host, SIGNING_KEY })
+    begun.push(cli)
+    return cli
+  }
   const hosts: (Cli | undefined)[] = await Promise.all(Array.from({ length: hostCount }, start))
   try {
     const [first] = hosts
@@ -103,6 +109,11 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
     const last = hosts.find((host) => host !== undefined)
     assert.ok(last !== undefined)
     const statuses = new Map<string, number>()
+    const untold: string[] = []
+    const said = (id: string): string => {
+      const lines = begun.flatMap(({ output }) => output.stderr.split('\n'))
+      return lines.filter((line) => line.includes(id)).join('\n')
+    }
     for (const id of load.acknowledged) {
       const status = await until(
         async () => {
@@ -114,7 +125,10 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
         () => `run ${id} does not end`,
       )
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      // What the engine has of it tells what became of a run, as long as it is there.
+      if (status.startsWith('unknown')) untold.push(`${status} ${id}\n${said(id)}`)
     }
+    assert.deepEqual(untold, [], 'what became of it is not known')
     const twice = [...starts].filter(([, count]) => count > 1)
     assert.deepEqual(twice, [], 'started twice')
     const { valid } = await expect<{ valid: boolean }>(last, 200, 'GET', '/v1/audit/validate')

@@ -140,6 +140,21 @@ describe('a run that was under way when its process ended', () => {
     assert.deepEqual(asked, ['/jobs/collect', '/echo'])
   })
 
+  it('is asked for again when the first look took longer than an engine is waited for', async () => {
+    let looks = 0
+    const { run } = await afterDeath(
+      { tool: 'job.start' },
+      (path) => {
+        if (path !== '/jobs/collect') return {}
+        if (++looks === 1) throw new Failure('TIMEOUT', 'The engine did not answer.')
+        return { job: 'it' }
+      },
+      // The clock moves a second at every look at it.
+      { signingKey: KEY, recoveryMs: 500 },
+    )
+    assert.deepEqual([run.status, looks], ['completed', 2])
+  })
+
   it('is unknown for a change that leaves nothing to be found', async () => {
     const { run, asked } = await afterDeath({ tool: 'demo.echo' }, () => ({}))
     assert.deepEqual([run.status, run.reason?.code], ['unknown', 'INTERRUPTED'])
