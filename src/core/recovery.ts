@@ -64,13 +64,10 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
       try {
         const mine = engine === undefined ? undefined : await broker.engineOf(intent.tool)
         if (mine !== engine) {
-          const elsewhere = new Failure(
-            'UNAVAILABLE',
-            `It was started on engine ${engine}; this host has ${mine ?? 'none'}.`,
-          )
+          const elsewhere = `It was started on engine ${engine}; this host has ${mine ?? 'none'}.`
           // Another engine has never heard of the call, which must not be taken for its not having begun.
           if (isShared && now().getTime() < othersUntil) throw new HandOver(elsewhere)
-          throw elsewhere
+          throw new Failure('UNAVAILABLE', elsewhere)
         }
         const found = await broker.recover(intent, {
           signal: run.signal,
@@ -83,7 +80,7 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
       } catch (error) {
         // What it may have begun to keep until then is found by the next attempt.
         recorded.reject(error)
-        if (error instanceof HandOver) throw error.reason
+        if (error instanceof HandOver) throw error
         const failedAt = now().getTime()
         deadline ??= failedAt + patienceMs
         // A call that still ends on this host, which others took for dead, can be asked for once it has.
@@ -99,14 +96,8 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
   }
 }
 
-/** To be settled by another host. */
-class HandOver extends Error {
-  readonly reason: Failure
-  constructor(reason: Failure) {
-    super(reason.message)
-    this.reason = reason
-  }
-}
+/** To be settled by another host. No Failure of the log, for which its run would wait here. */
+class HandOver extends Error {}
 
 const repaired = (run_id: string, step: { step_id: string; tool: string }, found: string) => ({
   type: 'log.repaired' as const,
