@@ -1,9 +1,12 @@
 /** kill -9 of serving processes under load, again and again: no acknowledged run is lost, none is started twice. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -13,21 +16,50 @@ import { type Cli, expect, startCli, stopCli, until } from './cli-process.js'
 const ROUNDS = Number(process.env.KILLED_ROUNDS ?? 5)
 const SESSIONS = 8
 const LEASE_MS = 3_000
-const WORK = ['sh', '-c', 'work']
+const SIGNING_KEY = 'a signing key of the test, 32 bytes long'
 
-/** A fake engine that counts the starts of each run, for which containers are named by their labels. */
-async function createCountingEngine() {
-  const work = { argv: WORK, program: () => delay(5 + Math.random() * 60).then(() => 0) }
-  const engine = await createFakeEngine({ programs: [work] })
+interface CountingEngine {
+  host: string
+  image: string
+  cmd: readonly string[]
+  /** How often each call's program was started, by the container's label. */
+  starts: ReadonlyMap<string, number>
+  close(): Promise<void>
+}
+
+async function createCountingEngine(): Promise<CountingEngine> {
+  const cmd = ['sh', '-c', 'work']
+  const engine = await createFakeEngine({
+    programs: [{ argv: cmd, program: () => delay(5 + Math.random() * 60).then(() => 0) }],
+  })
   const starts = new Map<string, number>()
   engine.fault('POST /containers/{id}/start', ({ name }) => {
     const container = [...engine.containers.values()].find((one) => one.name === name || one.id === name)
-    const run = container?.config.Labels?.['skillgate.run'] ?? `container ${name}`
-    starts.set(run, (starts.get(run) ?? 0) + 1)
+    count(starts, container?.config.Labels?.['skillgate.run'] ?? `container ${name}`)
     return undefined
   })
-  return { engine, starts }
+  return { host: engine.host, image: engine.image, cmd, starts, close: () => engine.close() }
 }
+
+/** A real engine tells of each start as it happens. */
+async function watchEngine(host: string, image: string): Promise<CountingEngine> {
+  const starts = new Map<string, number>()
+  const filters = JSON.stringify({ type: ['container'], event: ['start'], label: ['skillgate.run'] })
+  const path = `/v1.41/events?${new URLSearchParams({ filters })}`
+  const asking = request({ socketPath: new URL(host).pathname, path }).end()
+  const [events] = (await once(asking, 'response')) as [IncomingMessage]
+  const lines = createInterface({ input: events }).on('line', (line) => {
+    const { Actor } = JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }
+    count(starts, Actor.Attributes['skillgate.run'] ?? '')
+  })
+  async function close(): Promise<void> {
+    lines.close()
+    asking.destroy()
+  }
+  return { host, image, cmd: ['sh', '-c', 'echo begun; sleep 0.2; echo ended'], starts, close }
+}
+
+const count = (counts: Map<string, number>, of: string): void => void counts.set(of, (counts.get(of) ?? 0) + 1)
 
 interface Load {
   /** Ids of the runs that were answered with 202. */
@@ -73,10 +105,19 @@ function startLoad(hosts: (Cli | undefined)[], sessions: string[], body: string)
   }
 }
 
-async function killAgainAndAgain(hostCount: number, env: Record<string, string>): Promise<string> {
-  const { engine, starts } = await createCountingEngine()
-  const start = () =>
-    startCli({ ...env, DOCKER_HOST: engine.host, SIGNING_KEY: 'a signing key of the test, 32 bytes long' })
+async function killAgainAndAgain(
+  engine: CountingEngine,
+  hostCount: number,
+  env: Record<string, string>,
+): Promise<string> {
+  const { starts } = engine
+  /** Every process of the test, also those that were killed. */
+  const begun: Cli[] = []
+  const start = async () => {
+    const cli = await startCli({ ...env, DOCKER_HOST: engine.host, SIGNING_KEY })
+    begun.push(cli)
+    return cli
+  }
   const hosts: (Cli | undefined)[] = await Promise.all(Array.from({ length: hostCount }, start))
   try {
     const [first] = hosts
@@ -88,7 +129,7 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
       await expect(first, 200, 'PUT', `/v1/sessions/${id}/policy`, JSON.stringify({ overrides: [allow] }))
       sessions.push(id)
     }
-    const intent = { tool: 'docker.run', params: { image: engine.image, cmd: WORK } }
+    const intent = { tool: 'docker.run', params: { image: engine.image, cmd: engine.cmd } }
     const load = startLoad(hosts, sessions, JSON.stringify({ role: 'assistant', content: 'go', intents: [intent] }))
     for (let round = 0; round < ROUNDS; round++) {
       await delay(Math.random() * 1_500)
@@ -103,6 +144,11 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
     const last = hosts.find((host) => host !== undefined)
     assert.ok(last !== undefined)
     const statuses = new Map<string, number>()
+    const untold: string[] = []
+    const said = (id: string): string => {
+      const lines = begun.flatMap(({ output }) => output.stderr.split('\n'))
+      return lines.filter((line) => line.includes(id)).join('\n')
+    }
     for (const id of load.acknowledged) {
       const status = await until(
         async () => {
@@ -113,8 +159,11 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
         },
         () => `run ${id} does not end`,
       )
-      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      count(statuses, status)
+      // What the engine has of it tells what became of a run, as long as it is there.
+      if (status.startsWith('unknown')) untold.push(`${status} ${id}\n${said(id)}`)
     }
+    assert.deepEqual(untold, [], 'what became of it is not known')
     const twice = [...starts].filter(([, count]) => count > 1)
     assert.deepEqual(twice, [], 'started twice')
     const { valid } = await expect<{ valid: boolean }>(last, 200, 'GET', '/v1/audit/validate')
@@ -131,7 +180,20 @@ async function killAgainAndAgain(hostCount: number, env: Record<string, string>)
 test(`kill -9 x ${ROUNDS} of one host on the embedded store`, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'killed-hosts-'))
   t.after(() => rm(directory, { recursive: true }))
-  t.diagnostic(await killAgainAndAgain(1, { DATA_DIR: directory }))
+  t.diagnostic(await killAgainAndAgain(await createCountingEngine(), 1, { DATA_DIR: directory }))
+})
+
+const { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image, REQUIRE_LIVE } = process.env
+const engineMissing = host && image ? false : 'SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE are not both set'
+if (engineMissing) console.log(`# kill -9 of a host on a real engine is not tested: ${engineMissing}`)
+
+test(`kill -9 x ${ROUNDS} of one host on a real engine`, {
+  skip: REQUIRE_LIVE === '1' ? false : engineMissing,
+}, async (t) => {
+  assert.ok(host && image, engineMissing || '')
+  const directory = await mkdtemp(join(tmpdir(), 'killed-hosts-'))
+  t.after(() => rm(directory, { recursive: true }))
+  t.diagnostic(await killAgainAndAgain(await watchEngine(host, image), 1, { DATA_DIR: directory }))
 })
 
 const CONNECTION = process.env.SKILLGATE_TEST_POSTGRES
@@ -139,7 +201,7 @@ const missing = CONNECTION ? false : 'no PostgreSQL: set SKILLGATE_TEST_POSTGRES
 if (missing) console.log(`# kill -9 of several hosts is not tested: ${missing}`)
 
 test(`kill -9 x ${ROUNDS} of three hosts on PostgreSQL`, {
-  skip: process.env.REQUIRE_LIVE === '1' ? false : missing,
+  skip: REQUIRE_LIVE === '1' ? false : missing,
 }, async (t) => {
   assert.ok(CONNECTION, missing || '')
   const admin = new pg.Pool({ connectionString: CONNECTION, max: 1 })
@@ -151,5 +213,7 @@ test(`kill -9 x ${ROUNDS} of three hosts on PostgreSQL`, {
   })
   const url = new URL(CONNECTION)
   url.pathname = name
-  t.diagnostic(await killAgainAndAgain(3, { DATABASE_URL: url.href, LEASE_MS: String(LEASE_MS) }))
+  t.diagnostic(
+    await killAgainAndAgain(await createCountingEngine(), 3, { DATABASE_URL: url.href, LEASE_MS: String(LEASE_MS) }),
+  )
 })

@@ -2,6 +2,7 @@
 import { describe, Failure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
 import { createEmbeddedStore } from '../stores/embedded.js'
+import { createPostgresStore } from '../stores/postgres.js'
 
 export const DEFAULT_DIRECTORY = './.skillgate'
 
@@ -42,10 +43,20 @@ export function parseStoreSettings(env: Readonly<Record<string, string | undefin
   return { kind: 'postgres', connectionString, leaseMs }
 }
 
-/** `readOnly`: beside whoever writes; nothing can be appended. */
+/** `readOnly`: beside whoever writes, without being one of the hosts; nothing is changed, and nothing can be appended. */
 export async function openStore(settings: StoreSettings, { readOnly = false } = {}): Promise<Store> {
   if (settings.kind === 'embedded') return createEmbeddedStore({ directory: settings.directory, readOnly })
   const { connectionString, leaseMs } = settings
+  if (readOnly) {
+    const { default: pg } = await import('pg').catch((cause) => {
+      throw new Failure('UNAVAILABLE', 'DATABASE_URL needs a package: npm install pg', { cause })
+    })
+    const pool = new pg.Pool({ connectionString, max: 2 })
+    return createPostgresStore({ pool, readOnly }).catch(async (error) => {
+      await pool.end()
+      throw error
+    })
+  }
   const { createSharedPostgresStore } = await import('../stores/shared-postgres.js').catch((cause) => {
     throw new Failure('UNAVAILABLE', 'DATABASE_URL needs two packages: npm install pg graphile-worker', { cause })
   })

@@ -11,7 +11,7 @@ import { callId, finished, type Outcome, outcomeOf, type RunWork } from './run-s
 export interface RecoveryOptions {
   broker: Broker
   logger?: Logger | undefined
-  /** Milliseconds for which an engine that cannot be asked is waited for. */
+  /** Milliseconds for which an engine that cannot be asked is waited for, from the first time that it could not. */
   patienceMs: number
   /** Other hosts share the store, and one of them may reach the engine that this one does not. */
   isShared: boolean
@@ -43,33 +43,31 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
     intent: Intent,
     { started_at = '', engine, isUntouched }: StepProgress & { isUntouched: boolean },
   ): Promise<Outcome> {
-    const recorded = createDeferred()
     const settled = (found: string, reason: RunReason, isKnown: boolean): Outcome => ({
       drafts: [
         repaired(run.id, step, found),
         finished(run.id, { ...step, status: isKnown ? 'error' : 'unknown', error: reason }),
       ],
       ending: failedWith(reason, isKnown),
-      recorded,
+      recorded: createDeferred(),
     })
     if (isUntouched) return settled('not_started', BEFORE, true)
     const tool = broker.tools.get(intent.tool)
     if (tool?.recover === undefined) {
       return tool?.meta.risk === 'read' ? settled('read_only', HARMLESS, true) : settled('unknown', UNTOLD, false)
     }
-    const deadline = now().getTime() + patienceMs
+    // Not from now: a first attempt that hangs, or a process that stood still during it, says nothing of the next.
+    let deadline: number | undefined
     const othersUntil = Date.parse(started_at) + OTHERS_MS
     for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, LONGEST_DELAY_MS)) {
+      const recorded = createDeferred()
       try {
         const mine = engine === undefined ? undefined : await broker.engineOf(intent.tool)
         if (mine !== engine) {
-          const elsewhere = new Failure(
-            'UNAVAILABLE',
-            `It was started on engine ${engine}; this host has ${mine ?? 'none'}.`,
-          )
+          const elsewhere = `It was started on engine ${engine}; this host has ${mine ?? 'none'}.`
           // Another engine has never heard of the call, which must not be taken for its not having begun.
           if (isShared && now().getTime() < othersUntil) throw new HandOver(elsewhere)
-          throw elsewhere
+          throw new Failure('UNAVAILABLE', elsewhere)
         }
         const found = await broker.recover(intent, {
           signal: run.signal,
@@ -80,10 +78,14 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
         const outcome = outcomeOf(run.id, step, found, { recorded })
         return { ...outcome, drafts: [repaired(run.id, step, 'collected'), ...outcome.drafts] }
       } catch (error) {
-        if (error instanceof HandOver) throw error.reason
+        // What it may have begun to keep until then is found by the next attempt.
+        recorded.reject(error)
+        if (error instanceof HandOver) throw error
+        const failedAt = now().getTime()
+        deadline ??= failedAt + patienceMs
         // A call that still ends on this host, which others took for dead, can be asked for once it has.
         const isHopeless = isFailure(error) && !error.retriable && error.code !== 'CONFLICT'
-        if (isHopeless || now().getTime() >= deadline || run.signal.aborted) {
+        if (isHopeless || failedAt >= deadline || run.signal.aborted) {
           logger?.error(`What became of ${step.tool} in run ${run.id} cannot be told.`, { error })
           return settled('unknown', UNTOLD, false)
         }
@@ -94,14 +96,8 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
   }
 }
 
-/** To be settled by another host. */
-class HandOver extends Error {
-  readonly reason: Failure
-  constructor(reason: Failure) {
-    super(reason.message)
-    this.reason = reason
-  }
-}
+/** To be settled by another host. No Failure of the log, for which its run would wait here. */
+class HandOver extends Error {}
 
 const repaired = (run_id: string, step: { step_id: string; tool: string }, found: string) => ({
   type: 'log.repaired' as const,

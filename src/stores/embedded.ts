@@ -1,5 +1,5 @@
 /** The store of a host without a database server: one directory with a SQLite file in it. */
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Failure, isFailure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
@@ -36,6 +36,11 @@ export async function createEmbeddedStore({
   const place = resolve(directory)
   const file = join(place, 'log.db')
   if (!readOnly) mkdirSync(place, { recursive: true, mode: 0o700 })
+  // SQLite would make it.
+  else if (!existsSync(file)) {
+    const message = `There is no log in ${place}. Name the directory that its host writes to.`
+    throw new Failure('UNAVAILABLE', message, { retriable: false })
+  }
   const lock = readOnly ? undefined : lockDirectory(driver, place)
   let connection: Connection | undefined
   try {

@@ -26,12 +26,14 @@ export interface PostgresStoreOptions extends AppendHooks {
   pool: Pool
   /** How long a read or a commit may take, connecting included, until it fails with UNAVAILABLE. */
   timeoutMs?: number
+  /** For reading beside the hosts that write: nothing is changed, and `append` rejects with UNAVAILABLE. */
+  readOnly?: boolean
 }
 
 /**
  * Opens the log in a PostgreSQL database, and makes its tables (`skillgate_…`) when they are not there. What it
  * acknowledged is on the server's disk, whatever its `synchronous_commit` is set to. Throws a Failure UNAVAILABLE when
- * the server does not answer, or when a newer skillgate made the tables.
+ * the server does not answer, when a newer skillgate made the tables, or when there are none to read.
  *
  * @example
  * ```ts
@@ -43,8 +45,8 @@ export interface PostgresStoreOptions extends AppendHooks {
  * const gate = createGate({ skills: [], store: await createPostgresStore({ pool }) })
  * ```
  */
-export function createPostgresStore({ pool, timeoutMs = 5_000, ...hooks }: PostgresStoreOptions): Promise<Store> {
-  return createSqlStore(createPostgresDatabase(pool, timeoutMs), hooks)
+export function createPostgresStore({ pool, timeoutMs = 5_000, ...options }: PostgresStoreOptions): Promise<Store> {
+  return createSqlStore(createPostgresDatabase(pool, timeoutMs), options)
 }
 
 /** A number that nobody else locks: the bytes of "skillgat". */
@@ -140,7 +142,14 @@ function createNames(): (sql: string) => { text: string; name: string } {
   }
 }
 
+/** PostgreSQL's code for a table that is not there. */
+const UNDEFINED_TABLE = '42P01'
+
 function unavailable(cause: unknown, { committing }: Phase): Failure {
+  if ((cause as { code?: unknown } | undefined)?.code === UNDEFINED_TABLE) {
+    const message = 'This database does not hold a log of skillgate. Name the one that its hosts write to.'
+    return new Failure('UNAVAILABLE', message, { retriable: false, details: { applied: 'no' }, cause })
+  }
   const applied = committing ? 'unknown' : 'no'
   const outcome = committing
     ? 'The connection was lost during the commit, so whether it was applied is unknown'

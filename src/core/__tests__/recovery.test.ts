@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { createMemoryStore } from '../../stores/memory.js'
+import { createDeferred } from '../deferred.js'
 import { Failure } from '../failure.js'
 import type { RunDocument } from '../run.js'
 import { action, defineSkill } from '../skill.js'
-import type { Store } from '../store.js'
-import { createFixture, demo, echoes, held, message, openSession, settle } from './fixture.js'
+import type { SharedRuns, Store } from '../store.js'
+import { createFixture, demo, echoes, held, message, openSession, recordingClient, settle } from './fixture.js'
 
 const KEY = 'k'.repeat(32)
 
@@ -138,6 +139,57 @@ describe('a run that was under way when its process ended', () => {
     )
     assert.deepEqual([run.status, run.reason?.code], ['unknown', 'INTERRUPTED'])
     assert.deepEqual(asked, ['/jobs/collect', '/echo'])
+  })
+
+  it('is asked for again when the first look took longer than an engine is waited for', async () => {
+    let looks = 0
+    const { run } = await afterDeath(
+      { tool: 'job.start' },
+      (path) => {
+        if (path !== '/jobs/collect') return {}
+        if (++looks === 1) throw new Failure('TIMEOUT', 'The engine did not answer.')
+        return { job: 'it' }
+      },
+      // The clock moves a second at every look at it.
+      { signingKey: KEY, recoveryMs: 500 },
+    )
+    assert.deepEqual([run.status, looks], ['completed', 2])
+  })
+
+  it('is handed on at once by a host that has another engine, which is asked nothing', async () => {
+    const memory = createMemoryStore()
+    const before = outlived(memory)
+    const began = createDeferred()
+    const on = (engine: string, reply?: () => unknown) =>
+      Object.assign(recordingClient(reply), { engineId: async () => engine })
+    const here = on('here', () => {
+      began.resolve()
+      return held().promise
+    })
+    const first = createFixture({ skills: [demo, job], store: before.store, signingKey: KEY, providerClient: here })
+    const session = await first.gate.createSession()
+    await session.setPolicy(POLICY)
+    const run = await session.post(message({ tool: 'job.start' }))
+    await began.promise
+    before.die()
+
+    const there = on('there')
+    let perform: Parameters<SharedRuns['start']>[0]['perform'] | undefined
+    const shared: SharedRuns = {
+      async start(options) {
+        perform = options.perform
+      },
+      async stop() {},
+      state: async () => ({ host_id: 'host', hosts: 1, backlog: 0 }),
+    }
+    const store = { ...memory, durable: true, shared }
+    const { gate } = createFixture({ skills: [demo, job], store, signingKey: KEY, providerClient: there })
+    await gate.ready()
+    const open = await memory.openRun(run.id)
+    assert.ok(perform !== undefined && open !== undefined)
+    await assert.rejects(perform(open), { code: 'UNAVAILABLE' })
+    assert.deepEqual(there.asks, [])
+    assert.equal((await (await gate.run(run.id)).read()).status, 'running')
   })
 
   it('is unknown for a change that leaves nothing to be found', async () => {

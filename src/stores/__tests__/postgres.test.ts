@@ -159,13 +159,18 @@ describe('PostgreSQL behind the store', { skip: withoutPostgres ?? false }, () =
 async function createHole() {
   const directory = mkdtempSync(join(tmpdir(), 'skillgate-hole-'))
   const through = new URL(connectionString ?? '')
-  const upstream = through.searchParams.get('host') ?? ''
+  const { hostname, port } = through
+  const place = through.searchParams.get('host') ?? hostname
+  const upstream = place.startsWith('/')
+    ? { path: join(place, `.s.PGSQL.${port || 5432}`) }
+    : { host: place, port: Number(port || 5432) }
   through.searchParams.set('host', directory)
+  through.port = '5432'
   const sockets = new Set<Socket>()
   let trigger: string | undefined
   let silent = false
   const server = createServer((client) => {
-    const target = connect(join(upstream, '.s.PGSQL.5432'))
+    const target = connect(upstream)
     for (const socket of [client, target]) {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
