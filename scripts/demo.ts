@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { askEngine, ensurePackages, findEngine, startDocker } from './engine.js'
@@ -62,8 +63,10 @@ async function publicImage(host: string): Promise<string | undefined> {
 
 /** Starts the built command on a free port; resolves with its address once it listens. */
 async function startServer(host: string, token: string): Promise<string> {
+  const log = mkdtempSync(join(tmpdir(), 'skillgate-demo-'))
+  stops.push(async () => rmSync(log, { recursive: true, force: true }))
   const server: ChildProcess = spawn(process.execPath, [join(projectRoot, 'dist/cli.js'), 'serve'], {
-    env: { PATH: process.env.PATH, DOCKER_HOST: host, ADMIN_TOKEN: token, PORT: '0' },
+    env: { PATH: process.env.PATH, DOCKER_HOST: host, ADMIN_TOKEN: token, PORT: '0', DATA_DIR: log },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = exitCode(server)
