@@ -21,7 +21,7 @@ const PLACES: readonly [directory: string, pattern: RegExp][] = [
 // The live tests wait for containers more than they compute; more than two at once only slow each other down.
 const CONCURRENCY = 2
 /** These look at all that is on an engine, or load the machine, so nothing else may use either meanwhile. */
-const ALONE = /\/(?:killed-host|probes|provider)\.test\.ts$/
+const ALONE = /\/(?:killed-hosts?|probes|provider)\.test\.ts$/
 const TEST_TIMEOUT_MS = 180_000
 
 const mustBeLive = process.env.REQUIRE_LIVE === '1'
