@@ -3,8 +3,11 @@
  * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given,
  * `store million` grows the logs to a million events.
  */
-import { cpus } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ensurePackages, startDocker } from '../scripts/engine.js'
+import { ensurePostgres, startPostgres } from '../scripts/postgres.js'
 import { benchDoors } from './doors.js'
 import { benchGatewayHop } from './gateway-hop.js'
 import { benchOverhead } from './overhead.js'
@@ -23,7 +26,7 @@ if (wanted('redaction')) await benchRedaction()
 if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('gateway')) await benchGatewayHop()
-if (wanted('serve')) await benchServe([{ name: 'memory', args: ['memory'] }])
+if (wanted('serve')) await benchStoresServed()
 if (wanted('doors')) await benchDoors()
 if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
 if (wanted('read') || wanted('run')) {
@@ -44,4 +47,22 @@ async function engineForBench(): Promise<{ host: string; image: string; stop(): 
   throw new Error(
     `${reason}. Set SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE to an engine and a busybox image by digest.`,
   )
+}
+
+/** Every store behind the same server; the first is the one that the others are held against. */
+async function benchStoresServed(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'skillgate-bench-'))
+  const reason = ensurePostgres({ install: true })
+  const postgres = reason === undefined ? await startPostgres() : undefined
+  if (postgres === undefined) console.log(`PostgreSQL is left out: ${reason}`)
+  try {
+    await benchServe([
+      { name: 'memory', args: ['memory'] },
+      { name: 'embedded', args: ['embedded', directory] },
+      ...(postgres ? [{ name: 'PostgreSQL', args: ['postgres', postgres.connectionString] }] : []),
+    ])
+  } finally {
+    await postgres?.stop()
+    rmSync(directory, { recursive: true })
+  }
 }

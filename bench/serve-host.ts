@@ -1,7 +1,10 @@
 /** The server that `bench/serve.ts` loads: a gate with an instant skill over HTTP, on the store that its argument names. */
+import pg from 'pg'
 import { action, createGate, defineSkill, type Store } from 'skillgate'
 import { createHttpApp, startServer } from 'skillgate/http'
+import { createEmbeddedStore } from 'skillgate/stores/embedded'
 import { createMemoryStore } from 'skillgate/stores/memory'
+import { createPostgresStore } from 'skillgate/stores/postgres'
 import { z } from 'zod'
 
 const instant = defineSkill({
@@ -26,11 +29,14 @@ const instant = defineSkill({
   },
 })
 
+const [kind = 'memory', place = ''] = process.argv.slice(2)
+
 const STORES: Record<string, () => Store | Promise<Store>> = {
   memory: createMemoryStore,
+  embedded: () => createEmbeddedStore({ directory: place }),
+  postgres: () => createPostgresStore({ pool: new pg.Pool({ connectionString: place }) }),
 }
 
-const [kind = 'memory'] = process.argv.slice(2)
 const store = await STORES[kind]?.()
 if (store === undefined) throw new Error(`There is no store ${kind}.`)
 const gate = createGate({
