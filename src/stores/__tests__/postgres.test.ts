@@ -116,7 +116,7 @@ describe('PostgreSQL behind the store', { skip: withoutPostgres ?? false }, () =
     await store.append(events.slice(0, 1))
     const admin = schema.pool()
     await admin.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE $1',
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE $1',
       ['%skillgate%'],
     )
     await admin.end()
