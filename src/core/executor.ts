@@ -268,7 +268,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     const stopping = store.shared?.stop()
     await Promise.race([ending, delay(graceMs, undefined, { ref: true })])
     closing.abort()
-    for (const { controller } of active.values()) controller.abort()
+    for (const { controller } of active.values()) controller.abort(CLOSING)
     await Promise.allSettled([...runs.map(([, { ended }]) => ended), stopping])
   }
 
@@ -293,6 +293,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
 }
 
 const LOST = new Failure('UNAVAILABLE', 'This host lost its lease.')
+const CLOSING = new Failure('ABORTED', 'This process ends.')
 
 /** A write that said nothing of its success may have had it. */
 function tellRecorded({ steps }: RunProgress, outcomes: Outcomes): void {

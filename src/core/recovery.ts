@@ -81,6 +81,8 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
         // What it may have begun to keep until then is found by the next attempt.
         recorded.reject(error)
         if (error instanceof HandOver) throw error
+        // This process ends too, or lost its lease: who comes next asks again.
+        if (isFailure(run.signal.reason)) throw run.signal.reason
         const failedAt = now().getTime()
         deadline ??= failedAt + patienceMs
         // A call that still ends on this host, which others took for dead, can be asked for once it has.

@@ -58,7 +58,12 @@ const job = defineSkill({
 const POLICY = { overrides: ['demo.echo', 'demo.ping', 'job.start'].map((tool) => ({ tool, allow: true })) }
 
 /** A run that stands where its process died, during its second intent, and the gate that comes after. */
-async function afterDeath(
+async function afterDeath(...left: Parameters<typeof leftBehind>) {
+  const { end, run, waiting, ...next } = await leftBehind(...left)
+  return { ...next, run: await end(run.id), waiting: await end(waiting.id) }
+}
+
+async function leftBehind(
   second: { tool: string; params?: Record<string, unknown> },
   reply: (path: string) => unknown,
   options: { signingKey?: string; recoveryMs?: number } = { signingKey: KEY },
@@ -100,7 +105,7 @@ async function afterDeath(
     await next.gate.ready()
     return found.done()
   }
-  return { ...next, run: await end(run.id), waiting: await end(waiting.id), asked, session: session.id }
+  return { ...next, memory, end, run, waiting, asked, session: session.id }
 }
 
 const typesOf = async ({ gate, run }: Awaited<ReturnType<typeof afterDeath>>) =>
@@ -190,6 +195,17 @@ describe('a run that was under way when its process ended', () => {
     await assert.rejects(perform(open), { code: 'UNAVAILABLE' })
     assert.deepEqual(there.asks, [])
     assert.equal((await (await gate.run(run.id)).read()).status, 'running')
+  })
+
+  it('stays open when the next process ends as well before the engine could be asked', async () => {
+    const { gate, memory, run, asked } = await leftBehind({ tool: 'job.start' }, () => {
+      throw new Failure('UPSTREAM_ERROR', 'not yet')
+    })
+    while (asked.length === 0) await settle()
+    await gate.close()
+    const found = await (await createFixture({ store: memory }).gate.run(run.id)).read()
+    assert.equal(found.status, 'running')
+    assert.equal((await memory.openRuns({ limit: 9 })).length, 2)
   })
 
   it('is unknown for a change that leaves nothing to be found', async () => {
