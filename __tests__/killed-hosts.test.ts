@@ -177,7 +177,7 @@ async function killAgainAndAgain(
   }
 }
 
-test(`kill -9 x ${ROUNDS} of one host on the embedded store`, async (t) => {
+test(`kill -9 x ${ROUNDS} of one host on the embedded store [S29]`, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'killed-hosts-'))
   t.after(() => rm(directory, { recursive: true }))
   t.diagnostic(await killAgainAndAgain(await createCountingEngine(), 1, { DATA_DIR: directory }))
@@ -187,7 +187,7 @@ const { SKILLGATE_TEST_DOCKER: host, SKILLGATE_TEST_IMAGE: image, REQUIRE_LIVE }
 const engineMissing = host && image ? false : 'SKILLGATE_TEST_DOCKER and SKILLGATE_TEST_IMAGE are not both set'
 if (engineMissing) console.log(`# kill -9 of a host on a real engine is not tested: ${engineMissing}`)
 
-test(`kill -9 x ${ROUNDS} of one host on a real engine`, {
+test(`kill -9 x ${ROUNDS} of one host on a real engine [S29]`, {
   skip: REQUIRE_LIVE === '1' ? false : engineMissing,
 }, async (t) => {
   assert.ok(host && image, engineMissing || '')
@@ -200,7 +200,7 @@ const CONNECTION = process.env.SKILLGATE_TEST_POSTGRES
 const missing = CONNECTION ? false : 'no PostgreSQL: set SKILLGATE_TEST_POSTGRES to its connection string'
 if (missing) console.log(`# kill -9 of several hosts is not tested: ${missing}`)
 
-test(`kill -9 x ${ROUNDS} of three hosts on PostgreSQL`, {
+test(`kill -9 x ${ROUNDS} of three hosts on PostgreSQL [S29]`, {
   skip: REQUIRE_LIVE === '1' ? false : missing,
 }, async (t) => {
   assert.ok(CONNECTION, missing || '')

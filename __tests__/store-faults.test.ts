@@ -112,7 +112,7 @@ describe('a store of which one operation fails', () => {
   }
 
   for (const moment of MOMENTS) {
-    it(`loses nothing when it fails ${moment} its effect, wherever that is`, async () => {
+    it(`loses nothing when it fails ${moment} its effect, wherever that is [S31]`, async () => {
       const probe = failingStore(0, moment)
       await flow(probe.store)
       let refusals = 0

@@ -77,7 +77,7 @@ describe('an exported log', () => {
     assert.deepEqual(verify(lines), { valid: true, chains: 5, events: lines.length })
   })
 
-  it(`shows each of ${TAMPERINGS} changes that can be seen, at its place or right behind it`, async () => {
+  it(`shows each of ${TAMPERINGS} changes that can be seen, at its place or right behind it [S33]`, async () => {
     const original = await exported()
     const random = createRandom(7)
     const kinds = Object.entries(TAMPERINGS_BY_KIND)

@@ -229,7 +229,7 @@ describe('a gateway on the wire', () => {
     })
   }
 
-  it('asks the engine nothing for what it refuses', () => {
+  it('asks the engine nothing for what it refuses [S35]', () => {
     assert.deepEqual(asked, ['GET /containers/absent'])
   })
 })

@@ -93,7 +93,7 @@ async function connect(
 
 const structured = ({ structuredContent }: CallToolResult) => structuredContent as Record<string, unknown>
 
-describe('the tools offered', () => {
+describe('the tools offered [S34]', () => {
   const deny = (tool: string) => ({ tool, allow: false })
   const cases: [name: string, overrides: object[], names: string[]][] = [
     ['none under the empty policy', [], []],

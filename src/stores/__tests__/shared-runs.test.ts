@@ -131,7 +131,7 @@ describe('runs of several hosts', {
     assert.equal((await database.hosts()).length, 1)
   })
 
-  it('a host whose lease ended is told, writes nothing more, and is a new host; another performs its runs', async () => {
+  it('a host whose lease ended is told, writes nothing more, and is a new host; another performs its runs [S30]', async () => {
     const database = await site.database()
     const lost = createDeferred<void>()
     const open = createDeferred<void>()
@@ -171,7 +171,7 @@ describe('runs of several hosts', {
     await until(() => performed.length === 3, 'it takes part again')
   })
 
-  it('runs of a process that is stopped past its lease are performed elsewhere; when it goes on, it is refused', async () => {
+  it('runs of a process that is stopped past its lease are performed elsewhere; when it goes on, it is refused [S30]', async () => {
     const database = await site.database()
     await using paused = await child(database.url)
     const performed: string[] = []
