@@ -23,7 +23,7 @@ export async function createSchema(): Promise<Schema> {
     await client.end()
   }
   await ask(`CREATE SCHEMA ${name}`)
-  const options = `-c search_path=${name}`
+  const options = `-c search_path=${name} -c application_name=${name}`
   return {
     pool: () => new pg.Pool({ connectionString, options }),
     options,
