@@ -165,9 +165,9 @@ test('on a real engine, 25 times: no container and no volume is left one sweep l
   assert.ok(host && image, missing)
   const volumes = () => engineCall(host.replace('unix://', ''), 'GET', '/v1.41/volumes')
   const before = await volumes()
-  const rounds = Array.from({ length: 25 }, (_, index) => at(2 * index))
+  const rounds = Array.from({ length: 25 }, (_, index) => at(index))
   const killed = await killAll(host, image, rounds)
-  assert.ok(killed.length >= 20, `${killed.length} of 25 were killed in a run`)
+  assert.ok(killed.length >= 16, `${killed.length} of 25 were killed in a run`)
   // What the engine was still doing for a dead host must be done.
   await delay(1_000)
   const removed = await sweepAll(host, killed)
