@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { runSpec } from '../src/docker/__tests__/run-fixture.js'
 import { createGatewayClient } from '../src/gateway/index.js'
 import { createFakeEngine, type FakeEngine } from '../src/testing/index.js'
 import { type Cli, NO_ENGINE, spawnCli, startCli, stopCli, until } from './cli-process.js'
@@ -109,18 +110,7 @@ describe('an engine behind skillgate gateway', () => {
       import { createGatewayClient } from './src/gateway/index.js'
       const client = createGatewayClient({ url: process.env.URL, credential: '${KEY}' })
       await client.request('POST', '/containers/run', JSON.parse(process.env.SPEC), process.env.LIVE ? { onOutput() {} } : {})`
-    const spec = {
-      image: engine.image,
-      cmd: ['/wait'],
-      env: {},
-      timeout_ms: 60_000,
-      memory_mb: 64,
-      cpus: 1,
-      pids: 16,
-      network: 'none',
-      mounts: [],
-      output: { keep_bytes: 1_000, limit_bytes: 10_000 },
-    }
+    const spec = runSpec(engine.image, ['/wait'], { timeout_ms: 60_000, pids: 16 })
     for (const LIVE of ['', '1']) {
       const env = { PATH: process.env.PATH, URL: gateway.url, SPEC: JSON.stringify(spec), LIVE }
       const args = ['--import', 'tsx', '--input-type=module', '-e', script]

@@ -1,11 +1,11 @@
 /** `skillgate gateway`: the provider protocol in front of an engine, for hosts that have none, with a key each. */
 import { readFileSync } from 'node:fs'
-import { describe, Failure } from '../core/failure.js'
+import { describe } from '../core/failure.js'
 import { createDockerProvider } from '../docker/index.js'
 import { createGatewayApp, readGatewayConfig } from '../gateway/index.js'
 import { isLoopback } from '../http/guard.js'
 import { startServer } from '../http/index.js'
-import { parseListen, parseSigningKey } from '../http/settings.js'
+import { parseListen, parseSigningKey, refused } from '../http/settings.js'
 import { createRedactor } from '../redaction/index.js'
 import { type Command, UsageError } from './command.js'
 import { createLineLogger } from './line-logger.js'
@@ -68,6 +68,3 @@ function readText(name: string, path: string): string {
     throw refused(name, `${describe(path)} cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
 }
-
-const refused = (name: string, problem: string): Failure =>
-  new Failure('INVALID_INPUT', `${name} ${problem}.`, { details: { field: name } })

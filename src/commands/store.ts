@@ -1,6 +1,7 @@
 /** The store that a command's environment names: a directory of its own, or a PostgreSQL that several hosts share. */
 import { describe, Failure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
+import { refused } from '../http/settings.js'
 import { createEmbeddedStore } from '../stores/embedded.js'
 import { createPostgresStore } from '../stores/postgres.js'
 
@@ -62,6 +63,3 @@ export async function openStore(settings: StoreSettings, { readOnly = false } = 
   })
   return createSharedPostgresStore({ connectionString, leaseMs })
 }
-
-const refused = (name: string, problem: string): Failure =>
-  new Failure('INVALID_INPUT', `${name} ${problem}.`, { details: { field: name } })

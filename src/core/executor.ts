@@ -123,7 +123,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
 
   function accept(run: QueuedRun): void {
     if (store.shared === undefined) enqueue(run)
-    else if (run.listeners !== undefined) listening.set(run.id, run.listeners)
+    else if (run.listeners?.onOutput ?? run.listeners?.onProgress) listening.set(run.id, run.listeners)
   }
 
   function enqueue(run: QueuedRun): ActiveRun {
@@ -266,7 +266,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     if (store.durable !== true) await Promise.allSettled([...active.keys()].map(cancel))
     const ending = Promise.allSettled(runs.filter(([, { phase }]) => phase === 'running').map(([, { ended }]) => ended))
     const stopping = store.shared?.stop()
-    await Promise.race([ending, delay(graceMs, undefined, { ref: true })])
+    await Promise.race([ending, delay(graceMs, undefined, { signal: closing.signal }).catch(() => {})])
     closing.abort()
     for (const { controller } of active.values()) controller.abort(CLOSING)
     await Promise.allSettled([...runs.map(([, { ended }]) => ended), stopping])

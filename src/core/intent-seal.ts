@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Intent } from './broker.js'
 import { canonical, type Data } from './data.js'
-import { Failure } from './failure.js'
+import { signingKeyBytes } from './signing-key.js'
 
 export interface IntentSeal {
   seal(runId: string, intents: readonly Intent[]): Uint8Array
@@ -10,21 +10,12 @@ export interface IntentSeal {
   open(runId: string, payload: Uint8Array): Intent[] | undefined
 }
 
-const MIN_KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Without a key one is made that ends with the process. Throws INVALID_INPUT for a key of fewer than 32 bytes. */
-export function createIntentSeal(signingKey: string | Uint8Array = randomBytes(MIN_KEY_BYTES)): IntentSeal {
-  const given = Buffer.from(signingKey)
-  if (given.length < MIN_KEY_BYTES) {
-    throw new Failure(
-      'INVALID_INPUT',
-      `signingKey has ${given.length} bytes. Give ${MIN_KEY_BYTES} or more, random ones.`,
-      { details: { field: 'signingKey' } },
-    )
-  }
-  const key = Buffer.from(hkdfSync('sha256', given, '', 'skillgate intents 1', 32))
+export function createIntentSeal(signingKey?: string | Uint8Array): IntentSeal {
+  const key = Buffer.from(hkdfSync('sha256', signingKeyBytes(signingKey), '', 'skillgate intents 1', 32))
 
   return {
     seal(runId, intents) {

@@ -116,44 +116,21 @@ export function createSessions(options: SessionsOptions) {
     },
     onPolicy: (listener) => policies.listen(id, listener),
 
-    async post(message, { onOutput, onProgress, idempotencyKey } = {}) {
+    async post(given, { onOutput, onProgress, idempotencyKey } = {}) {
       assertOpen()
-      const { intents, ...rest } = parseMessage(message)
+      const message = parseMessage(given)
       const posted = once<{ run_id: string }>(
-        { scope: `messages ${id}`, request: { intents, ...rest } as unknown as Data, idempotencyKey },
+        { scope: `messages ${id}`, request: message as unknown as Data, idempotencyKey },
         async (keep) => {
           const runId = newId('run')
-          await accept(runId, { intents, ...rest }, keep({ run_id: runId }))
-          executor.accept({ id: runId, sessionId: id, intents, listeners: { onOutput, onProgress } })
+          await accept(id, runId, message, keep({ run_id: runId }))
+          executor.accept({ id: runId, sessionId: id, intents: message.intents, listeners: { onOutput, onProgress } })
           return { run_id: runId }
         },
       ).finally(() => posting.delete(posted))
       posting.add(posted)
       const { answer, replayed } = await posted
       return { ...runs.object(answer.run_id, id), ...(replayed && { replayed }) }
-
-      async function accept(run_id: string, { intents, ...rest }: ParsedMessage, answer?: KeptAnswer): Promise<void> {
-        await executor.ready()
-        const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
-        const opens = { run_id, session_id: id, payload: seal.seal(run_id, intents) }
-        const data = { message_id: newId('msg'), ...rest, intents: asked }
-        try {
-          await log.write(id, (state) => {
-            existing(state, id)
-            return {
-              drafts: [
-                { type: 'message.appended', run_id, data },
-                { type: 'run.queued', run_id, data: { intents: intents.length } },
-              ],
-              result: undefined,
-              options: { opens, ...kept(answer) },
-            }
-          })
-        } catch (error) {
-          if (isFailure(error) && error.details?.applied === 'unknown') executor.review()
-          throw error
-        }
-      }
     },
 
     async messages(page = {}) {
@@ -168,6 +145,35 @@ export function createSessions(options: SessionsOptions) {
       return { messages: items, next_cursor }
     },
   })
+
+  /** The message and its run, in the log and among the runs that are open. */
+  async function accept(
+    session_id: string,
+    run_id: string,
+    { intents, ...rest }: ParsedMessage,
+    answer: KeptAnswer | undefined,
+  ): Promise<void> {
+    await executor.ready()
+    const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
+    const opens = { run_id, session_id, payload: seal.seal(run_id, intents) }
+    const data = { message_id: newId('msg'), ...rest, intents: asked }
+    try {
+      await log.write(session_id, (state) => {
+        existing(state, session_id)
+        return {
+          drafts: [
+            { type: 'message.appended', run_id, data },
+            { type: 'run.queued', run_id, data: { intents: intents.length } },
+          ],
+          result: undefined,
+          options: { opens, ...kept(answer) },
+        }
+      })
+    } catch (error) {
+      if (isFailure(error) && error.details?.applied === 'unknown') executor.review()
+      throw error
+    }
+  }
 
   async function find(id: string): Promise<Session> {
     await stateOf(String(id))

@@ -1,6 +1,6 @@
 /** The labels of a run's container, authenticated: an image's labels merge in, and anyone with the engine can set some. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Failure } from '../core/failure.js'
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { signingKeyBytes } from '../core/signing-key.js'
 import { textOf } from './wire.js'
 
 /** What a label set says once its code has been verified. */
@@ -21,7 +21,6 @@ const OWNER = 'skillgate.owner'
 export const RUN_LABEL = 'skillgate.run'
 const DEADLINE = 'skillgate.deadline'
 const SPEC = 'skillgate.spec'
-const MIN_KEY_BYTES = 32
 
 export interface RunLabels {
   /** The one name that a container of this call can have, so that there cannot be two of them. */
@@ -35,17 +34,8 @@ export interface RunLabels {
  * Hosts that share a key can remove each other's leftovers; without one, a key is made that ends with the process.
  * Throws INVALID_INPUT for a key of fewer than 32 bytes.
  */
-export function createRunLabels(signingKey: string | Uint8Array = randomBytes(MIN_KEY_BYTES)): RunLabels {
-  const key = Buffer.from(signingKey)
-  if (key.length < MIN_KEY_BYTES) {
-    throw new Failure(
-      'INVALID_INPUT',
-      `signingKey has ${key.length} bytes. Give ${MIN_KEY_BYTES} or more, random ones.`,
-      {
-        details: { field: 'signingKey' },
-      },
-    )
-  }
+export function createRunLabels(signingKey?: string | Uint8Array): RunLabels {
+  const key = signingKeyBytes(signingKey)
   // The container's name is in it, so that the code says nothing on any other container.
   const codeOf = (name: string, { owner, run, deadline, spec }: RunMark): string =>
     createHmac('sha256', key)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { describe, Failure, isFailure } from '../core/failure.js'
 import { parsePublicKeys } from '../core/signature.js'
+import { MIN_KEY_BYTES } from '../core/signing-key.js'
 import { isLoopback } from './guard.js'
 
 export interface KeySettings {
@@ -25,7 +26,6 @@ export interface ServeSettings extends KeySettings {
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = '8090'
 const MIN_TOKEN = 16
-const MIN_KEY_BYTES = 32
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): ServeSettings {
@@ -116,5 +116,6 @@ function readPublicKeys(path: string): Record<string, string> {
   throw problem('the file holds no key. Add one, or unset the variable')
 }
 
-const refused = (name: string, problem: string): Failure =>
+/** Of an environment variable, which is the field. */
+export const refused = (name: string, problem: string): Failure =>
   new Failure('INVALID_INPUT', `${name} ${problem}.`, { details: { field: name } })

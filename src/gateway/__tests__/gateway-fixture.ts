@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '../../core/failure.js'
 import type { ProviderClient } from '../../core/provider.js'
+import { runSpec } from '../../docker/__tests__/run-fixture.js'
 import { startServer } from '../../http/index.js'
 import { GATEWAY_ROUTES } from '../config.js'
 import {
@@ -80,19 +81,7 @@ export function fleet(): { provider: ProviderClient; asked: string[] } {
   return { provider, asked }
 }
 
-export const spec = (over: Record<string, unknown> = {}) => ({
-  image: IMAGE,
-  cmd: [],
-  env: {},
-  timeout_ms: 1_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 16,
-  network: 'none',
-  mounts: [],
-  output: { keep_bytes: 1_000, limit_bytes: 10_000 },
-  ...over,
-})
+export const spec = (over: Record<string, unknown> = {}) => runSpec(IMAGE, [], { timeout_ms: 1_000, pids: 16, ...over })
 
 export const failureOf = (promise: Promise<unknown>): Promise<Failure> =>
   promise.then(

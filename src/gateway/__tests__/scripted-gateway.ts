@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { type Failure, isFailure } from '../../core/failure.js'
 import type { RequestOptions } from '../../core/provider.js'
 import { createGatewayClient } from '../index.js'
+import { spec } from './gateway-fixture.js'
 
 export const SECRET = 'credential-of-this-host-77'
 export const ANSWER = JSON.stringify({ containers: [] })
@@ -61,16 +62,4 @@ export async function ask(
   }
 }
 
-const spec = {
-  image: `busybox@sha256:${'a'.repeat(64)}`,
-  cmd: [],
-  env: {},
-  timeout_ms: 1_000,
-  memory_mb: 64,
-  cpus: 1,
-  pids: 16,
-  network: 'none',
-  mounts: [],
-  output: { keep_bytes: 1_000, limit_bytes: 10_000 },
-}
-export const RUN = { method: 'POST', path: '/containers/run', body: spec }
+export const RUN = { method: 'POST', path: '/containers/run', body: spec() }
