@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { ensurePostgres, type Postgres, startPostgres } from '../scripts/postgres.js'
-import { type Draft, type Head, type StoredEvent, seal } from '../src/core/event.js'
+import { type CleanDraft, type Head, type StoredEvent, seal } from '../src/core/event.js'
 import type { Store } from '../src/core/store.js'
 import { createEmbeddedStore } from '../src/stores/embedded.js'
 import { createMemoryStore } from '../src/stores/memory.js'
@@ -19,7 +19,7 @@ const output = 'x'.repeat(300)
 /** One session at work: each turn appends what the gate appends for an allowed run, sealed beforehand. */
 function* runsOf(session: string): Generator<StoredEvent[]> {
   let head: Head | undefined
-  const sealed = (drafts: Draft[]): StoredEvent[] => {
+  const sealed = (drafts: CleanDraft[]): StoredEvent[] => {
     const events = seal(session, head, drafts, {
       now: () => new Date(),
       newId: (kind) => `${kind}_${crypto.randomUUID()}`,
@@ -30,7 +30,7 @@ function* runsOf(session: string): Generator<StoredEvent[]> {
   yield sealed([{ type: 'session.created', data: { session: { id: session } } }])
   for (;;) {
     const run_id = `run_${crypto.randomUUID()}`
-    const draft = (type: Draft['type']): Draft => ({ type, run_id, data: { output } })
+    const draft = (type: CleanDraft['type']): CleanDraft => ({ type, run_id, data: { output } })
     yield sealed([draft('message.appended'), draft('run.queued')])
     yield sealed([draft('run.started'), draft('policy.decided'), draft('tool.started')])
     yield sealed([draft('tool.finished'), draft('run.finished')])

@@ -1,5 +1,5 @@
 /** Plain JSON data: copied out of whatever a caller handed over, frozen, and written in one canonical form. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { describe, Failure, isFailure } from './failure.js'
 
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data }
@@ -17,37 +17,49 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALUES } = {}): Data {
   if (typeof value === 'object' && value !== null && PARSED.has(value)) return value as Data
   let values = 0
-  const copy = (item: unknown, path: string, depth: number): Data => {
-    if (++values > maxValues) throw refusal(path, `holds more than ${maxValues} values`)
+  const path: (string | number)[] = []
+  const refuse = (problem: string): Failure => refusal(fieldOf(name, path), problem)
+  const copy = (item: unknown): Data => {
+    if (++values > maxValues) throw refuse(`holds more than ${maxValues} values`)
     if (item === null || typeof item === 'boolean') return item
     if (typeof item === 'string') return item.toWellFormed()
     if (typeof item === 'number') {
-      if (!Number.isFinite(item)) throw refusal(path, `is ${item}, which is not a JSON number`)
+      if (!Number.isFinite(item)) throw refuse(`is ${item}, which is not a JSON number`)
       return item
     }
-    if (typeof item !== 'object') throw refusal(path, `is ${describe(item)}, which is not JSON`)
-    if (depth >= MAX_DEPTH) throw refusal(path, `is nested deeper than ${MAX_DEPTH} levels`)
-    if (Array.isArray(item)) {
-      const { length } = item
-      if (length > maxValues) throw refusal(path, `holds more than ${maxValues} values`)
-      const list: Data[] = []
-      for (let index = 0; index < length; index++) list.push(copy(item[index], `${path}[${index}]`, depth + 1))
-      return Object.freeze(list)
+    if (typeof item !== 'object') throw refuse(`is ${describe(item)}, which is not JSON`)
+    if (path.length >= MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`)
+    return Array.isArray(item) ? copyList(item) : copyObject(item as Record<string, unknown>)
+  }
+  const copyList = (item: readonly unknown[]): Data => {
+    const { length } = item
+    if (length > maxValues) throw refuse(`holds more than ${maxValues} values`)
+    const list: Data[] = []
+    for (let index = 0; index < length; index++) {
+      path.push(index)
+      list.push(copy(item[index]))
+      path.pop()
     }
+    return Object.freeze(list)
+  }
+  const copyObject = (item: Record<string, unknown>): Data => {
     const prototype = Object.getPrototypeOf(item)
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      throw refusal(path, 'is an instance of a class, not a plain object')
+      throw refuse('is an instance of a class, not a plain object')
     }
     const object: Record<string, Data> = {}
     for (const key of Object.keys(item)) {
-      if (FORBIDDEN_KEYS.has(key)) throw refusal(path, `has the key ${JSON.stringify(key)}, which is never allowed`)
-      const member = (item as Record<string, unknown>)[key]
-      if (member !== undefined) object[key.toWellFormed()] = copy(member, `${path}.${key.slice(0, 60)}`, depth + 1)
+      if (FORBIDDEN_KEYS.has(key)) throw refuse(`has the key ${JSON.stringify(key)}, which is never allowed`)
+      const member = item[key]
+      if (member === undefined) continue
+      path.push(key)
+      object[key.toWellFormed()] = copy(member)
+      path.pop()
     }
     return Object.freeze(object)
   }
   try {
-    return parsed(copy(value, name, 0))
+    return parsed(copy(value))
   } catch (error) {
     if (isFailure(error)) throw error
     throw new Failure('INVALID_INPUT', `${name} could not be read as plain JSON data. Send plain objects only.`, {
@@ -84,24 +96,52 @@ export function parseObject(value: unknown, name: string): DataObject {
   throw new Failure('INVALID_INPUT', `${name} must be an object, got ${describe(value)}.`, { details: { field: name } })
 }
 
+const fieldOf = (name: string, path: readonly (string | number)[]): string =>
+  path.reduce<string>((at, key) => at + (typeof key === 'number' ? `[${key}]` : `.${key.slice(0, 60)}`), name)
+
 function refusal(path: string, problem: string): Failure {
   const field = path.length > 200 ? `${path.slice(0, 200)}…` : path
   return new Failure('INVALID_INPUT', `${field} ${problem}. Send plain JSON data.`, { details: { field } })
 }
 
-/** The one canonical text of JSON data. Source: RFC 8785 (JSON Canonicalization Scheme). */
+/** The one canonical text of JSON data, with its strings made well-formed. Source: RFC 8785 (JSON Canonicalization Scheme). */
 export function canonical(data: Data): string {
-  if (Array.isArray(data)) return `[${data.map(canonical).join(',')}]`
+  if (typeof data === 'string') return quoted(data)
   if (typeof data !== 'object' || data === null) return JSON.stringify(data)
+  let text = ''
+  if (Array.isArray(data)) {
+    for (const item of data) text += text === '' ? canonical(item) : `,${canonical(item)}`
+    return `[${text}]`
+  }
   const object = data as DataObject
-  // Default sort order is by UTF-16 code units, which is what RFC 8785 section 3.2.3 asks for.
-  const members = Object.keys(object).sort()
-  return `{${members.map((key) => `${JSON.stringify(key)}:${canonical(object[key] as Data)}`).join(',')}}`
+  for (const key of sorted(Object.keys(object))) {
+    const member = `${quoted(key)}:${canonical(object[key] as Data)}`
+    text += text === '' ? member : `,${member}`
+  }
+  return `{${text}}`
 }
 
-/** Lower-case hexadecimal SHA-256 of the UTF-8 bytes of the pieces, in order. */
-export function sha256(...pieces: string[]): string {
-  const hash = createHash('sha256')
-  for (const piece of pieces) hash.update(piece, 'utf8')
-  return hash.digest('hex')
+/** Nothing that JSON escapes, and no surrogate, which may be alone. */
+const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
+/** Above it the look at each character costs more than it saves. */
+const SHORT = 100
+
+const quoted = (text: string): string =>
+  text.length < SHORT && PLAIN.test(text) ? `"${text}"` : JSON.stringify(text.toWellFormed())
+
+const FEW = 16
+
+/** By UTF-16 code units, which is what RFC 8785 section 3.2.3 asks for. In place: for a few keys, faster than `sort()`. */
+function sorted(keys: string[]): string[] {
+  if (keys.length > FEW) return keys.sort()
+  for (let index = 1; index < keys.length; index++) {
+    const key = keys[index] as string
+    let place = index
+    for (; place > 0 && (keys[place - 1] as string) > key; place--) keys[place] = keys[place - 1] as string
+    keys[place] = key
+  }
+  return keys
 }
+
+/** Lower-case hexadecimal SHA-256 of the UTF-8 bytes of a text. */
+export const sha256 = (text: string): string => hash('sha256', text, 'hex')

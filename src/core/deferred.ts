@@ -7,8 +7,12 @@ export interface Deferred<T> {
 
 /** Its rejection may go unheard. */
 export function createDeferred<T = void>(): Deferred<T> {
-  const deferred = {} as Deferred<T>
-  deferred.promise = new Promise<T>((resolve, reject) => Object.assign(deferred, { resolve, reject }))
-  deferred.promise.catch(() => {})
-  return deferred
+  let resolve!: Deferred<T>['resolve']
+  let reject!: Deferred<T>['reject']
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  promise.catch(() => {})
+  return { promise, resolve, reject }
 }

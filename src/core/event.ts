@@ -1,5 +1,5 @@
 /** Events: what happened, sealed into one hash chain per session. Hash and form: docs/architecture.md, "The log". */
-import { canonical, type Data, type DataObject, parseData, sha256 } from './data.js'
+import { canonical, type DataObject, sha256 } from './data.js'
 
 export const EVENT_TYPES = [
   'session.created',
@@ -20,7 +20,6 @@ export type EventType = (typeof EVENT_TYPES)[number]
 /** The chain that registrations live in. */
 export const REGISTRY = 'registry'
 export const GENESIS_HASH = '0'.repeat(64)
-const MAX_EVENT_VALUES = 200_000
 
 /** One entry of a session's log. `seq` counts from 1 without gaps; `ts` is RFC 3339 UTC and never decides order. */
 export interface Event {
@@ -65,31 +64,34 @@ export interface Head {
   hash: string
 }
 
+/** A draft whose data is plain, and holds nothing that must not be logged. */
+export type CleanDraft = Draft & { data: DataObject }
+
 /** Ties drafts to the end of a chain. */
 export function seal(
   sessionId: string,
   head: Head | undefined,
-  drafts: readonly Draft[],
+  drafts: readonly CleanDraft[],
   { now, newId }: { now: () => Date; newId: (kind: string) => string },
 ): StoredEvent[] {
   let { seq, hash } = head ?? { seq: 0, hash: GENESIS_HASH }
   return drafts.map(({ type, run_id, data }) => {
     seq += 1
-    const event: Omit<Event, 'hash'> = {
-      v: 1,
-      seq,
-      event_id: newId('evt'),
-      ts: now().toISOString(),
-      session_id: sessionId,
+    const event_id = newId('evt')
+    const ts = now().toISOString()
+    const prev_hash = hash
+    const body = canonical({
+      data,
+      event_id,
+      prev_hash,
       ...(run_id !== undefined && { run_id }),
+      seq,
+      session_id: sessionId,
+      ts,
       type,
-      // An event wraps what was accepted under parseData's own limit, and adds values to it.
-      data: parseData(data, 'event data', { maxValues: MAX_EVENT_VALUES }) as DataObject,
-      prev_hash: hash,
-    }
-    const body = canonical(event as unknown as Data)
-    hash = sha256(event.prev_hash, body)
-    const { event_id, ts, prev_hash } = event
+      v: 1,
+    })
+    hash = sha256(prev_hash + body)
     return { session_id: sessionId, seq, event_id, ts, run_id: run_id ?? null, type, prev_hash, hash, body }
   })
 }
@@ -123,7 +125,7 @@ export function createVerifier(head: Head | undefined): (event: StoredEvent) => 
 
 function isIntact(stored: StoredEvent, seq: number, prevHash: string): boolean {
   if (stored.seq !== seq || stored.prev_hash !== prevHash) return false
-  if (sha256(stored.prev_hash, stored.body) !== stored.hash) return false
+  if (sha256(stored.prev_hash + stored.body) !== stored.hash) return false
   const event = parseBody(stored.body)
   // What is searched for must be what was hashed, or an event could be hidden from queries without breaking the chain.
   return (

@@ -7,11 +7,19 @@ export type JsonSchema = Record<string, unknown>
 
 /** Parses an object into frozen data; `null` members count as absent. Throws INVALID_INPUT naming the first bad field. */
 export function parseInput<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  if (typeof value === 'object' && value !== null && PARSED_BY.get(value) === schema) return value as T
   const given = withoutNulls(parseObject(value, name))
   const parsed = schema.safeParse(given)
-  if (parsed.success) return deepFreeze(parsed.data)
+  if (parsed.success) {
+    const data = deepFreeze(parsed.data)
+    if (typeof data === 'object' && data !== null) PARSED_BY.set(data, schema)
+    return data
+  }
   throw explain(parsed.error.issues[0], given, schema, name)
 }
+
+/** What a schema answered is frozen, and need not be parsed by it again. */
+const PARSED_BY = new WeakMap<object, z.ZodType>()
 
 /** A member that is `null` was left out by its sender: models write every field they know. */
 export function withoutNulls(data: DataObject): DataObject {

@@ -31,6 +31,8 @@ export interface Log {
    */
   write<T>(sessionId: string, decide: (state: SessionState) => Written<T>): Promise<T>
   state(sessionId: string): Promise<SessionState>
+  /** What a session was made as, which never changes. Rejects with NOT_FOUND. */
+  session(sessionId: string): Promise<SessionDocument>
   /** Resolves when every write under way has ended. */
   idle(): Promise<void>
 }
@@ -106,8 +108,11 @@ export function createLog({
     for (let attempts = 1; ; attempts++) {
       const state = await load(sessionId)
       const { drafts, result, options } = decide(state)
-      // Redacted first and cut then: a cut through a secret would leave a part that no rule recognises.
-      const clean = drafts.map((draft) => ({ ...draft, data: capped(redactor.value(draft.data) as DataObject) }))
+      const clean = drafts.map(({ type, run_id, data }) => ({
+        type,
+        ...(run_id !== undefined && { run_id }),
+        data: loggable(data, redactor),
+      }))
       const events = seal(sessionId, state.head, clean, { now, newId })
       const last = events.at(-1)
       if (last === undefined) return result
@@ -144,7 +149,9 @@ export function createLog({
     return load(sessionId)
   }
 
-  return { write, state, idle: async () => void (await Promise.all(writers.values())) }
+  const session = async (sessionId: string): Promise<SessionDocument> => existing(await load(sessionId), sessionId)
+
+  return { write, state, session, idle: async () => void (await Promise.all(writers.values())) }
 }
 
 /** The session of a state, or NOT_FOUND. The registry's chain is nobody's session. */
@@ -182,23 +189,37 @@ const unwritten = (error: unknown): Failure =>
         { details: { applied: 'unknown' }, cause: error },
       )
 
+const LIMITS = { maxValues: 200_000, maxLength: 256 * 1024 * 1024 }
 const MAX_LOGGED_STRING = 256 * 1024
 
-/** Long strings cut to their head and tail for the log; `capped` says so, because the mark in the text could be forged. */
-function capped(data: DataObject): Record<string, unknown> {
-  let cut = false
-  const cap = (value: Data): Data => {
-    if (typeof value === 'string') {
-      if (value.length <= MAX_LOGGED_STRING) return value
-      cut = true
-      const half = MAX_LOGGED_STRING / 2
-      const left = value.length - 2 * half
-      return `${value.slice(0, half)}[… ${left} characters left out of the log …]${value.slice(-half)}`.toWellFormed()
-    }
-    if (Array.isArray(value)) return value.map(cap)
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value as DataObject).map(([key, member]) => [key, cap(member)]))
+/** Redacted first and cut then: a cut through a secret would leave a part that no rule recognises. */
+function loggable(data: Record<string, unknown>, redactor: Redactor): DataObject {
+  const clean = redactor.value(data, LIMITS)
+  if (typeof clean !== 'object') {
+    throw new Failure(
+      'INVALID_INPUT',
+      `This holds more than ${LIMITS.maxValues} values, too many for the log. Send less.`,
+    )
   }
-  const kept = cap(data) as Record<string, unknown>
-  return cut ? { ...kept, capped: true } : kept
+  return holdsLong(clean as DataObject)
+    ? { ...(cut(clean as DataObject) as DataObject), capped: true }
+    : (clean as DataObject)
+}
+
+const holdsLong = (value: Data): boolean =>
+  typeof value === 'string'
+    ? value.length > MAX_LOGGED_STRING
+    : typeof value === 'object' && value !== null && Object.values(value).some(holdsLong)
+
+/** Long strings cut to their head and tail; `capped` beside them says so, because the mark in the text could be forged. */
+function cut(value: Data): Data {
+  if (typeof value === 'string') {
+    if (value.length <= MAX_LOGGED_STRING) return value
+    const half = MAX_LOGGED_STRING / 2
+    const left = value.length - 2 * half
+    return `${value.slice(0, half)}[… ${left} characters left out of the log …]${value.slice(-half)}`
+  }
+  if (Array.isArray(value)) return value.map(cut)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value as DataObject).map(([key, member]) => [key, cut(member)]))
 }

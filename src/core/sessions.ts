@@ -92,7 +92,7 @@ export function createSessions(options: SessionsOptions) {
 
   const object = (id: string): Session => ({
     id,
-    read: async () => existing(await log.state(id), id),
+    read: () => log.session(id),
     policy: async () => effective((await stateOf(id)).policy),
 
     async setPolicy(document) {
@@ -134,7 +134,7 @@ export function createSessions(options: SessionsOptions) {
     },
 
     async messages(page = {}) {
-      await stateOf(id)
+      await log.session(id)
       const { items, next_cursor } = await readPage(
         store,
         { session_id: id, types: ['message.appended'] },
@@ -176,7 +176,7 @@ export function createSessions(options: SessionsOptions) {
   }
 
   async function find(id: string): Promise<Session> {
-    await stateOf(String(id))
+    await log.session(String(id))
     return object(String(id))
   }
 

@@ -1,5 +1,5 @@
 /** Who may ask at all: the Host header that a request must name, and the token that it must bring. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { describe, Failure } from '../core/failure.js'
 
@@ -75,4 +75,4 @@ export function createTokenCheck(adminToken: string): (authorization: string | n
   }
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest()
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer')

@@ -2,6 +2,7 @@
 import { Failure } from '../core/failure.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The parsed body; undefined when there is none. Throws UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or INVALID_INPUT. */
 export async function readJson(request: Request): Promise<unknown> {
@@ -13,7 +14,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if (bytes.length === 0) return undefined
   if (type === null) throw unsupported('Content-Type is missing')
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return JSON.parse(UTF8.decode(bytes))
   } catch (cause) {
     throw new Failure('INVALID_INPUT', 'The body is not JSON in UTF-8. Send one JSON object.', {
       details: { field: 'body' },
@@ -73,8 +74,9 @@ async function readStream(body: ReadableStream<Uint8Array> | null): Promise<Uint
 
 /** The query's parameters by name. Throws INVALID_INPUT for one that is given twice: which of them counts would be a guess. */
 export function readQuery(url: string): Record<string, string> {
-  const { searchParams } = new URL(url)
   const query = Object.create(null) as Record<string, string>
+  if (!url.includes('?')) return query
+  const { searchParams } = new URL(url)
   for (const [name, value] of searchParams) {
     if (name in query) {
       throw new Failure('INVALID_INPUT', `The query gives ${JSON.stringify(name.slice(0, 60))} more than once.`, {

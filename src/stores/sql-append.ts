@@ -22,9 +22,17 @@ interface Append extends AppendOptions {
   settle: { resolve(): void; reject(error: unknown): void }
 }
 
+/** The last event of a chain, and the block that it lies in. */
+interface End extends Head {
+  block: number
+}
+
 const MAX_GROUP = 256
+const MAX_KNOWN_ENDS = 10_000
 
 export function createAppender(database: Database, hooks: AppendHooks) {
+  /** Ends of chains as the last commits left them; kept where nobody else appends. */
+  const known = new Map<string, End>()
   let queue: Append[] = []
   let working: Promise<void> | undefined
 
@@ -43,40 +51,59 @@ export function createAppender(database: Database, hooks: AppendHooks) {
       await new Promise(setImmediate)
       const group = queue.slice(0, MAX_GROUP)
       queue = queue.slice(MAX_GROUP)
-      await commit(database, hooks, group)
+      await commit(group)
     }
     working = undefined
+  }
+
+  async function commit(group: readonly Append[]): Promise<void> {
+    try {
+      const { verdicts, ends } = await database.transaction((query) => write(query, hooks, group, known))
+      if (known.size > MAX_KNOWN_ENDS) known.clear()
+      if (database.exclusive) for (const [id, end] of ends) known.set(id, end)
+      settle(group, verdicts)
+    } catch (error) {
+      known.clear()
+      const failure = isFailure(error)
+        ? error
+        : new Failure('UNAVAILABLE', 'The log could not be written, and nothing was applied. Try again later.', {
+            details: { applied: 'no' },
+            cause: error,
+          })
+      settle(
+        group,
+        group.map(() => failure),
+      )
+    }
   }
 
   return { append, idle: async () => working }
 }
 
-async function commit(database: Database, hooks: AppendHooks, group: readonly Append[]): Promise<void> {
-  try {
-    const verdicts = await database.transaction((query) => write(query, hooks, group))
-    for (const [index, { settle }] of group.entries()) {
-      const refused = verdicts[index]
-      if (refused === undefined) settle.resolve()
-      else settle.reject(refused)
-    }
-  } catch (error) {
-    const failure = isFailure(error)
-      ? error
-      : new Failure('UNAVAILABLE', 'The log could not be written, and nothing was applied. Try again later.', {
-          details: { applied: 'no' },
-          cause: error,
-        })
-    for (const { settle } of group) settle.reject(failure)
+function settle(group: readonly Append[], verdicts: readonly (Failure | undefined)[]): void {
+  for (const [index, { settle }] of group.entries()) {
+    const refused = verdicts[index]
+    if (refused === undefined) settle.resolve()
+    else settle.reject(refused)
   }
 }
 
-/** Writes what can be appended, and answers for each append why it cannot. */
-async function write(query: Query, hooks: AppendHooks, group: readonly Append[]): Promise<(Failure | undefined)[]> {
-  let position = await reserve(query, group)
+/** Writes what can be appended, and answers for each append why it cannot, and where the chains end now. */
+async function write(
+  query: Query,
+  hooks: AppendHooks,
+  group: readonly Append[],
+  known: ReadonlyMap<string, End>,
+): Promise<{ verdicts: (Failure | undefined)[]; ends: Map<string, End> }> {
   const leases = new Set(group.flatMap(({ lease }) => lease ?? []))
-  const holding = leases.size === 0 ? leases : await hooks.holding?.(query, [...leases])
-  const ends = await readEnds(query, group)
-  const taken = await readTaken(query, group)
+  // Behind the first of them the log is locked, and the others see what it is locked with.
+  const [reserved, holding, ends, taken] = await Promise.all([
+    reserve(query, group),
+    leases.size === 0 ? leases : hooks.holding?.(query, [...leases]),
+    readEnds(query, group, known),
+    readTaken(query, group),
+  ])
+  let position = reserved
   const events: Value[][] = []
   const blocks = new Map<string, Value[]>()
   const chains: string[] = []
@@ -95,10 +122,12 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
     for (const event of append.events) {
       position += 1
       if (event.seq === 1) chains.push(event.session_id)
-      ends.set(event.session_id, event)
-      const row = rowOf(event, position)
-      events.push(row)
-      blocks.set(`${row[1]} ${event.session_id}`, [event.session_id, Math.floor(position / BLOCK)])
+      const block = Math.floor(position / BLOCK)
+      if (ends.get(event.session_id)?.block !== block) {
+        blocks.set(`${block} ${event.session_id}`, [event.session_id, block])
+      }
+      ends.set(event.session_id, { seq: event.seq, hash: event.hash, block })
+      events.push(rowOf(event, position, block))
       const begins = spanOf(event.ts)
       spans.set(begins, [spans.get(begins)?.[0] ?? position, position])
     }
@@ -116,20 +145,22 @@ async function write(query: Query, hooks: AppendHooks, group: readonly Append[])
     return undefined
   })
 
-  await insert(query, 'skillgate_events', EVENT_COLUMNS, events)
-  await insert(query, 'skillgate_chain_blocks', ['session_id', 'block'], [...blocks.values()], 'ON CONFLICT DO NOTHING')
-  await insert(
-    query,
-    'skillgate_chains',
-    ['session_id'],
-    chains.map((id) => [id]),
-  )
   const spanRows = [...spans].map(([begins, [lowest, highest]]) => [begins, lowest, highest])
-  await insert(query, 'skillgate_spans', ['begins', 'lowest', 'highest'], spanRows, SPAN_GROWS)
-  await keepRuns(query, open)
-  if (sessions.size > 0) await hooks.onRuns?.(query, [...sessions])
-  await keepAnswers(query, answers, group)
-  return verdicts
+  await Promise.all([
+    insert(query, 'skillgate_events', EVENT_COLUMNS, events),
+    insert(query, 'skillgate_chain_blocks', ['session_id', 'block'], [...blocks.values()], 'ON CONFLICT DO NOTHING'),
+    insert(
+      query,
+      'skillgate_chains',
+      ['session_id'],
+      chains.map((id) => [id]),
+    ),
+    insert(query, 'skillgate_spans', ['begins', 'lowest', 'highest'], spanRows, SPAN_GROWS),
+    keepRuns(query, open),
+    sessions.size > 0 ? hooks.onRuns?.(query, [...sessions]) : undefined,
+    keepAnswers(query, answers, group),
+  ])
+  return { verdicts, ends }
 }
 
 const EVENT_COLUMNS = [
@@ -146,9 +177,9 @@ const EVENT_COLUMNS = [
   'body',
 ] as const
 
-const rowOf = (event: StoredEvent, position: number): Value[] => [
+const rowOf = (event: StoredEvent, position: number, block: number): Value[] => [
   position,
-  Math.floor(position / BLOCK),
+  block,
   event.session_id,
   event.seq,
   event.event_id,
@@ -179,17 +210,28 @@ export const LAST_POSITION = (chain: string): string =>
   `SELECT max(position) FROM skillgate_events AS inside WHERE inside.session_id = ${chain} AND inside.block =
     (SELECT max(block) FROM skillgate_chain_blocks AS blocks WHERE blocks.session_id = ${chain})`
 
-async function readEnds(query: Query, group: readonly Append[]): Promise<Map<string, Head>> {
-  const ids = new Set(group.flatMap(({ events }) => events.map(({ session_id }) => session_id)))
+async function readEnds(
+  query: Query,
+  group: readonly Append[],
+  known: ReadonlyMap<string, End>,
+): Promise<Map<string, End>> {
+  const ends = new Map<string, End>()
+  const unknown = new Set<string>()
+  for (const { session_id } of group.flatMap(({ events }) => events)) {
+    const end = known.get(session_id)
+    if (end === undefined) unknown.add(session_id)
+    else ends.set(session_id, end)
+  }
   const rows = await selectIn(
     query,
-    [...ids],
-    (list) => `SELECT session_id, seq, hash FROM (VALUES ${list}) AS wanted JOIN skillgate_events
+    [...unknown],
+    (list) => `SELECT session_id, seq, hash, block FROM (VALUES ${list}) AS wanted JOIN skillgate_events
       ON position = (${LAST_POSITION('column1')})`,
   )
-  return new Map(
-    rows.map(({ session_id, seq, hash }) => [String(session_id), { seq: Number(seq), hash: String(hash) }]),
-  )
+  for (const { session_id, seq, hash, block } of rows) {
+    ends.set(String(session_id), { seq: Number(seq), hash: String(hash), block: Number(block) })
+  }
+  return ends
 }
 
 async function readTaken(query: Query, group: readonly Append[]): Promise<Map<string, string>> {
@@ -230,10 +272,13 @@ async function insert(
   rows: readonly (readonly Value[])[],
   onConflict = '',
 ): Promise<void> {
-  for (const chunk of chunked(rows)) {
-    const values = placeholders(chunk.length, columns.length)
-    await query(`INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values} ${onConflict}`, chunk.flat())
-  }
+  const chunks = [...chunked(rows)]
+  await Promise.all(
+    chunks.map((chunk) => {
+      const values = placeholders(chunk.length, columns.length)
+      return query(`INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values} ${onConflict}`, chunk.flat())
+    }),
+  )
 }
 
 async function keepRuns(
@@ -244,9 +289,11 @@ async function keepRuns(
   const rows = opened.map(({ run_id, position, session_id, payload }) => [run_id, position, session_id, payload])
   const again = `ON CONFLICT (run_id) DO UPDATE
     SET position = excluded.position, session_id = excluded.session_id, payload = excluded.payload`
-  await insert(query, 'skillgate_open_runs', ['run_id', 'position', 'session_id', 'payload'], rows, again)
   const finished = [...open].flatMap(([id, run]) => (run === undefined ? [id] : []))
-  await selectIn(query, finished, (list) => `DELETE FROM skillgate_open_runs WHERE run_id IN (VALUES ${list})`)
+  await Promise.all([
+    insert(query, 'skillgate_open_runs', ['run_id', 'position', 'session_id', 'payload'], rows, again),
+    selectIn(query, finished, (list) => `DELETE FROM skillgate_open_runs WHERE run_id IN (VALUES ${list})`),
+  ])
 }
 
 async function keepAnswers(query: Query, answers: readonly KeptAnswer[], group: readonly Append[]): Promise<void> {
@@ -261,11 +308,14 @@ async function keepAnswers(query: Query, answers: readonly KeptAnswer[], group: 
   ])
   const again = `ON CONFLICT (key) DO UPDATE
     SET request_hash = excluded.request_hash, body = excluded.body, expires_at = excluded.expires_at`
-  await insert(query, 'skillgate_answers', ['key', 'request_hash', 'body', 'expires_at'], rows, again)
-  // More than come in, so that the expired ones become fewer, and few, so that nobody waits for it.
-  await query(
-    `DELETE FROM skillgate_answers WHERE key IN
-      (SELECT key FROM skillgate_answers WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-    [nowOf(group.find(({ answer }) => answer !== undefined)?.events ?? []), 2 * rows.length],
-  )
+  const now = nowOf(group.find(({ answer }) => answer !== undefined)?.events ?? [])
+  await Promise.all([
+    insert(query, 'skillgate_answers', ['key', 'request_hash', 'body', 'expires_at'], rows, again),
+    // More than come in, so that the expired ones become fewer, and few, so that nobody waits for it.
+    query(
+      `DELETE FROM skillgate_answers WHERE key IN
+        (SELECT key FROM skillgate_answers WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+      [now, 2 * rows.length],
+    ),
+  ])
 }

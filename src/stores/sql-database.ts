@@ -3,7 +3,10 @@
 export type Value = string | number | Uint8Array | null
 export type Row = Record<string, unknown>
 
-/** Runs one statement of the common subset of SQLite and PostgreSQL; each `?` stands for the next value. */
+/**
+ * Runs one statement of the common subset of SQLite and PostgreSQL; each `?` stands for the next value. Statements that
+ * are asked together are executed in the order in which they were asked.
+ */
 export type Query = (sql: string, values?: readonly Value[]) => Promise<Row[]>
 
 export interface Database {
@@ -19,6 +22,8 @@ export interface Database {
     /** A statement that waits until no other host migrates; not needed where transactions exclude each other anyway. */
     migrationLock?: string
   }
+  /** No other process appends while this one has it open: what was read of it stays true. */
+  exclusive?: true
   query: Query
   /**
    * All that `work` asks, or nothing; other transactions may not see it before it is durable. Rejects with what `work`
@@ -47,7 +52,6 @@ export function* chunked<T>(list: readonly T[]): Generator<T[]> {
 
 /** The rows for which a column has one of the values, asked in chunks. `sql` gets the list of placeholders. */
 export async function selectIn(query: Query, values: readonly string[], sql: (list: string) => string): Promise<Row[]> {
-  const found: Row[] = []
-  for (const chunk of chunked(values)) found.push(...(await query(sql(placeholders(chunk.length, 1)), chunk)))
-  return found
+  const found = [...chunked(values)].map((chunk) => query(sql(placeholders(chunk.length, 1)), chunk))
+  return (await Promise.all(found)).flat()
 }

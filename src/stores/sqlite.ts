@@ -174,6 +174,7 @@ export function createSqliteDatabase(connection: Connection): Database {
 
   return {
     dialect: { integer: 'integer', text: 'text', bytes: 'blob', keyOnly: 'WITHOUT ROWID' },
+    exclusive: true,
     async query(sql, values = []) {
       // On this connection a read would see what a transaction has not committed.
       while (inTransaction) await transaction

@@ -1,7 +1,7 @@
 /** The part of the store suite that asks: every condition, both orders, limits, and pages. */
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
-import type { Draft, EventType, StoredEvent } from '../core/event.js'
+import type { CleanDraft, EventType, StoredEvent } from '../core/event.js'
 import type { EventQuery, Store } from '../core/store.js'
 import { sealOnto } from './sealed-chain.js'
 
@@ -14,7 +14,7 @@ function batches(): StoredEvent[][] {
   const turns = [0, 1, 2].flatMap((turn) => SESSIONS.map((session) => ({ turn, session })))
   return turns.map(({ turn, session }) => {
     const run = `${session}-run${turn}`
-    const drafts: Draft[] =
+    const drafts: CleanDraft[] =
       turn === 0 ? [{ type: 'session.created', data: {} }] : RUN.map((type) => ({ type, run_id: run, data: { turn } }))
     const events = sealOnto(session, last.get(session), drafts)
     last.set(session, events.at(-1))
@@ -120,7 +120,7 @@ export function testStoreQueries(current: () => Store): void {
       for (let turn = 0; turn < 8; turn++) {
         for (const session of ['long1', 'long2']) {
           const own = grown.get(session) ?? []
-          const drafts = Array.from({ length: 90 }, (): Draft => ({ type: 'message.appended', data: { turn } }))
+          const drafts = Array.from({ length: 90 }, (): CleanDraft => ({ type: 'message.appended', data: { turn } }))
           const events = sealOnto(session, own.at(-1), drafts)
           await store.append(events)
           grown.set(session, [...own, ...events])

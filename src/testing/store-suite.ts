@@ -1,7 +1,7 @@
 /** The conformance suite of stores: what the log relies on, for any implementation. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { createVerifier, type Draft, type StoredEvent } from '../core/event.js'
+import { type CleanDraft, createVerifier, type StoredEvent } from '../core/event.js'
 import { isFailure } from '../core/failure.js'
 import type { Store } from '../core/store.js'
 import { sealOnto } from './sealed-chain.js'
@@ -17,7 +17,7 @@ export interface StoreSuiteOptions {
   skip?: string | undefined
 }
 
-const notes = (count: number, text = 'note'): Draft[] =>
+const notes = (count: number, text = 'note'): CleanDraft[] =>
   Array.from({ length: count }, (_, index) => ({ type: 'message.appended', data: { text: `${text} ${index}` } }))
 
 /** What JSON texts can hold that storages are known to spoil. */
@@ -159,7 +159,7 @@ export function testStore(name: string, { open, reopen, skip }: StoreSuiteOption
 
     for (const [what, text] of Object.entries(TEXTS)) {
       test(`${what} come back byte for byte`, async () => {
-        const drafts: Draft[] = [{ type: 'message.appended', data: { text, [text]: [text] } }]
+        const drafts: CleanDraft[] = [{ type: 'message.appended', data: { text, [text]: [text] } }]
         await assertUnspoiled(sealOnto('s1', undefined, drafts))
       })
     }
@@ -186,7 +186,7 @@ export function testStore(name: string, { open, reopen, skip }: StoreSuiteOption
 
     test('values of a megabyte come back byte for byte', async () => {
       const long = ['x'.repeat(1024 ** 2), '漢'.repeat(350_000), '\\'.repeat(512 * 1024)]
-      const drafts = long.map((text): Draft => ({ type: 'tool.finished', run_id: 'r1', data: { text } }))
+      const drafts = long.map((text): CleanDraft => ({ type: 'tool.finished', run_id: 'r1', data: { text } }))
       await assertUnspoiled(sealOnto('s1', undefined, drafts))
     })
 

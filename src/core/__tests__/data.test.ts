@@ -91,10 +91,9 @@ describe('canonical JSON', () => {
     )
   })
 
-  it('hashes the UTF-8 bytes of the pieces in order', () => {
+  it('hashes the UTF-8 bytes', () => {
     const expected = createHash('sha256').update(Buffer.from('é漢\u{1f600}x')).digest('hex')
-    assert.equal(sha256('é漢', '\u{1f600}', 'x'), expected)
-    assert.notEqual(sha256('x', 'é'), sha256('é', 'x'))
+    assert.equal(sha256('é漢\u{1f600}x'), expected)
   })
 })
 

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { createVerifier, type Draft, GENESIS_HASH, readEvent, type StoredEvent, seal } from '../event.js'
+import { type CleanDraft, createVerifier, GENESIS_HASH, readEvent, type StoredEvent, seal } from '../event.js'
 import { validateAll, validateChain } from '../replay.js'
 import type { EventQuery, Store } from '../store.js'
 import { counters } from './fixture.js'
 
-const DRAFTS: Draft[] = [
+const DRAFTS: CleanDraft[] = [
   { type: 'session.created', data: { session: { id: 's1' } } },
   { type: 'message.appended', run_id: 'r1', data: { message_id: 'm1', content: 'é\u2028', role: 'user' } },
   { type: 'run.queued', run_id: 'r1', data: { intents: 0 } },
