@@ -34,7 +34,7 @@ const [kind = 'memory', place = ''] = process.argv.slice(2)
 const STORES: Record<string, () => Store | Promise<Store>> = {
   memory: createMemoryStore,
   embedded: () => createEmbeddedStore({ directory: place }),
-  postgres: () => createPostgresStore({ pool: new pg.Pool({ connectionString: place }) }),
+  postgres: () => createPostgresStore({ pool: new pg.Pool({ connectionString: place, pipeline: true }) }),
 }
 
 const store = await STORES[kind]?.()

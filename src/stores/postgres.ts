@@ -14,6 +14,8 @@ export interface Pool {
 }
 
 export interface PoolClient {
+  /** True for a client that sends what it is asked without waiting for the answer before. */
+  readonly pipeline?: boolean
   query(query: { text: string; values?: unknown[]; name?: string }): Promise<{ rows: Row[] }>
   on(event: 'error', listener: () => void): unknown
   off(event: 'error', listener: () => void): unknown
@@ -22,7 +24,10 @@ export interface PoolClient {
 }
 
 export interface PostgresStoreOptions extends AppendHooks {
-  /** A `pg.Pool` of the host's. The store ends it when it is closed. */
+  /**
+   * A `pg.Pool` of the host's. The store ends it when it is closed. Made with `pipeline: true` (pg 8.23 and later), an
+   * append takes three round trips instead of a dozen.
+   */
   pool: Pool
   /** How long a read or a commit may take, connecting included, until it fails with UNAVAILABLE. */
   timeoutMs?: number
@@ -41,7 +46,7 @@ export interface PostgresStoreOptions extends AppendHooks {
  * import { createGate } from 'skillgate'
  * import { createPostgresStore } from 'skillgate/stores/postgres'
  *
- * const pool = new pg.Pool({ connectionString: 'postgres://skillgate@localhost/skillgate' })
+ * const pool = new pg.Pool({ connectionString: 'postgres://skillgate@localhost/skillgate', pipeline: true })
  * const gate = createGate({ skills: [], store: await createPostgresStore({ pool }) })
  * ```
  */
@@ -99,15 +104,16 @@ export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database 
       keyOnly: '',
       migrationLock: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     },
-    query: (sql, values) => connected((client) => ask(client, { text: numbered(sql), values: [...(values ?? [])] })),
+    query: (sql, values) => connected((client) => inOrder(client)({ text: numbered(sql), values: [...(values ?? [])] })),
     transaction: (work) =>
       connected(async (client, phase) => {
         begin ??= await beginning(client)
-        await client.query({ text: begin })
-        const result = await work((sql, values = []) =>
+        const ask = inOrder(client)
+        const [, result] = await Promise.all([
+          ask({ text: begin }),
           // Prepared by name, because the same few statements come again and again.
-          ask(client, { ...name(sql), values: [...values] }),
-        )
+          work((sql, values = []) => ask({ ...name(sql), values: [...values] })),
+        ])
         phase.committing = true
         await client.query({ text: 'COMMIT' })
         return result
@@ -123,8 +129,17 @@ async function beginning(client: PoolClient): Promise<string> {
   return row?.synchronous_commit === 'off' ? `${begin}; SET LOCAL synchronous_commit = on` : begin
 }
 
-async function ask(client: PoolClient, query: { text: string; values: unknown[]; name?: string }): Promise<Row[]> {
-  return (await client.query(query)).rows
+/** Asks a client one thing after the other; one that can, before the answer to the one before. */
+function inOrder(client: PoolClient): (query: { text: string; values?: unknown[]; name?: string }) => Promise<Row[]> {
+  if (client.pipeline) return async (query) => (await client.query(query)).rows
+  let last: Promise<unknown> = Promise.resolve()
+  return (query) => {
+    const mine = last.then(async () => (await client.query(query)).rows)
+    last = mine
+    // Who asked learns of it; those who waited for it do as well.
+    last.catch(ignore)
+    return mine
+  }
 }
 
 /** Numbers the placeholders as PostgreSQL wants them. */

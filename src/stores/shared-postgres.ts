@@ -40,6 +40,7 @@ export async function createSharedPostgresStore({
   // A transaction that a paused host left open holds the lock of the log.
   const logPool = new pg.Pool({
     connectionString,
+    pipeline: true,
     keepAlive: true,
     max: 8,
     idle_in_transaction_session_timeout: boundMs,
