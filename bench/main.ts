@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: every performance claim, as ratios within this run. Uses the engine in SKILLGATE_TEST_DOCKER and
  * SKILLGATE_TEST_IMAGE when set, else a throwaway one. `npm run bench -- overhead` runs the parts whose name is given,
- * `store million` grows the logs to a million events.
+ * `growth million` grows the logs to a million events, and `memory` (only when asked for: minutes) lets a server execute
+ * 200,000 runs.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -10,12 +11,13 @@ import { ensurePackages, startDocker } from '../scripts/engine.js'
 import { ensurePostgres, startPostgres } from '../scripts/postgres.js'
 import { benchDoors } from './doors.js'
 import { benchGatewayHop } from './gateway-hop.js'
+import { benchGrowth } from './growth.js'
 import { benchOverhead } from './overhead.js'
 import { benchReadActions } from './read-actions.js'
 import { benchRedaction } from './redaction.js'
 import { benchPeers } from './redaction-peers.js'
 import { benchRun } from './run.js'
-import { benchServe } from './serve.js'
+import { benchMemory, benchServe } from './serve.js'
 import { benchStore } from './store.js'
 
 const parts = process.argv.slice(2)
@@ -26,9 +28,11 @@ if (wanted('redaction')) await benchRedaction()
 if (wanted('peers')) await benchPeers()
 if (wanted('overhead')) await benchOverhead()
 if (wanted('gateway')) await benchGatewayHop()
-if (wanted('serve')) await benchStoresServed()
+if (wanted('serve')) await inDirectory(benchStoresServed)
 if (wanted('doors')) await benchDoors()
-if (wanted('store')) await benchStore({ size: wanted('million') && parts.length > 0 ? 1_000_000 : 100_000 })
+if (wanted('store')) await benchStore()
+if (wanted('growth')) await benchGrowth({ size: parts.includes('million') ? 1_000_000 : 100_000 })
+if (parts.includes('memory')) await inDirectory(benchMemory)
 if (wanted('read') || wanted('run')) {
   const engine = await engineForBench()
   try {
@@ -49,9 +53,17 @@ async function engineForBench(): Promise<{ host: string; image: string; stop(): 
   )
 }
 
-/** Every store behind the same server; the first is the one that the others are held against. */
-async function benchStoresServed(): Promise<void> {
+async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'skillgate-bench-'))
+  try {
+    await work(directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+/** Every store behind the same server; the first is the one that the others are held against. */
+async function benchStoresServed(directory: string): Promise<void> {
   const reason = ensurePostgres({ install: true })
   const postgres = reason === undefined ? await startPostgres() : undefined
   if (postgres === undefined) console.log(`PostgreSQL is left out: ${reason}`)
@@ -63,6 +75,5 @@ async function benchStoresServed(): Promise<void> {
     ])
   } finally {
     await postgres?.stop()
-    rmSync(directory, { recursive: true })
   }
 }

@@ -1,11 +1,13 @@
 /** Runs per second over HTTP: accepted, executed and logged by a server on one core, as many at a time as the table says. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { Client } from 'undici'
 import { ms, printTable, quantile, ratio } from './measure.js'
 
 const TOKEN = 'for-the-benchmark-and-nothing-else'
 const RUNS = 8_000
+const MEMORY_RUNS = 200_000
 const KINDS = ['denied', 'allowed'] as const
 const CONCURRENCIES = [1, 16, 64] as const
 
@@ -40,6 +42,26 @@ export async function benchServe(stores: readonly { name: string; args: string[]
   }
   const header = ['store', 'intent', 'at a time', 'runs/s', `of ${stores[0]?.name}`, 'p50 of the 202', 'p99']
   printTable('Runs per second over HTTP, the server on one core', header, rows)
+}
+
+/** The memory of a server with the embedded store, before and after 200,000 runs. */
+export async function benchMemory(directory: string): Promise<void> {
+  const server = await startHost(['embedded', directory], {})
+  const resident = () => {
+    const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.process.pid}/status`, 'utf8')) ?? []
+    return `${(Number(kibibytes) / 1_024).toFixed(0)} MiB`
+  }
+  const rows = [['at the start', resident()]]
+  try {
+    for (let runs = 0; runs < MEMORY_RUNS; runs += MEMORY_RUNS / 4) {
+      for (const kind of KINDS) await load(server.url, kind, 64, MEMORY_RUNS / 8)
+      rows.push([`after ${runs + MEMORY_RUNS / 4} runs`, resident()])
+    }
+  } finally {
+    server.process.kill('SIGTERM')
+    await once(server.process, 'exit')
+  }
+  printTable('Resident memory of a server with the embedded store, half of the runs allowed', ['when', 'memory'], rows)
 }
 
 /** Each of the clients has a session and a connection of its own. The time counts until the last run's end is in the log. */

@@ -104,7 +104,8 @@ export function createPostgresDatabase(pool: Pool, timeoutMs: number): Database 
       keyOnly: '',
       migrationLock: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     },
-    query: (sql, values) => connected((client) => inOrder(client)({ text: numbered(sql), values: [...(values ?? [])] })),
+    query: (sql, values) =>
+      connected((client) => inOrder(client)({ text: numbered(sql), values: [...(values ?? [])] })),
     transaction: (work) =>
       connected(async (client, phase) => {
         begin ??= await beginning(client)

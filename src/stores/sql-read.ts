@@ -7,12 +7,62 @@ import { BLOCK, RARE_TYPES } from './sql-schema.js'
 
 /** Events that match, in the order of their positions. */
 export async function readEvents(query: Query, { types, ...asked }: EventQuery): Promise<PositionedEvent[]> {
-  const known = types?.filter((type) => EVENT_TYPES.includes(type))
-  if (known?.length === 0 || !isText(asked.session_id) || !isText(asked.run_id)) return []
+  const known = types?.filter((type) => EVENT_TYPES.includes(type)) ?? [undefined]
+  if (known.length === 0 || !isText(asked.session_id) || !isText(asked.run_id)) return []
   const wanted = await withinSpan(query, asked)
   if (wanted === undefined) return []
+  const { session_id } = wanted
+  const isByBlock = session_id !== undefined && known.some((type) => isFoundByBlock(type, wanted))
+  return isByBlock ? readByBlocks(query, known, wanted, session_id) : readAtOnce(query, known, wanted)
+}
+
+type Types = readonly (EventType | undefined)[]
+type Conditions = Omit<EventQuery, 'types'>
+
+const FIRST_BLOCKS = 2
+const MOST_BLOCKS = 1_000
+
+/**
+ * As many blocks of a chain at a time as the page seems to need: a database that has no statistics of its tables yet would
+ * otherwise sort the whole chain for its first page.
+ */
+async function readByBlocks(
+  query: Query,
+  types: Types,
+  { limit, order = 'asc', after = 0, before = Number.MAX_SAFE_INTEGER, ...wanted }: Conditions,
+  session_id: string,
+): Promise<PositionedEvent[]> {
+  const found: PositionedEvent[] = []
+  let read = 0
+  let count = FIRST_BLOCKS
+  for (;;) {
+    const blocks = await query(
+      `SELECT block FROM skillgate_chain_blocks WHERE session_id = ? AND block >= ? AND block <= ?
+        ORDER BY block ${order === 'asc' ? 'ASC' : 'DESC'} LIMIT ?`,
+      [session_id, blockOf(after), blockOf(before), count],
+    )
+    const last = blocks.at(-1)?.block
+    if (last === undefined) return found
+    const begin = Number(last) * BLOCK
+    const within =
+      order === 'asc'
+        ? { after, before: Math.min(before, begin + BLOCK) }
+        : { after: Math.max(after, begin - 1), before }
+    found.push(...(await readAtOnce(query, types, { ...wanted, ...within, order, limit: limit - found.length })))
+    if (found.length >= limit || blocks.length < count) return found
+    if (order === 'asc') after = begin + BLOCK - 1
+    else before = begin
+    read += blocks.length
+    const perBlock = Math.max(found.length, 1) / read
+    count = Math.min(MOST_BLOCKS, Math.ceil((1.2 * (limit - found.length)) / perBlock))
+  }
+}
+
+const blockOf = (position: number): number => Math.floor(position / BLOCK)
+
+async function readAtOnce(query: Query, types: Types, wanted: Conditions): Promise<PositionedEvent[]> {
   const direction = wanted.order === 'desc' ? 'DESC' : 'ASC'
-  const selects = (known ?? [undefined]).map((type) => select(type, wanted, direction))
+  const selects = types.map((type) => select(type, wanted, direction))
   const [only] = selects
   // Each type on its own, and the lists merged: a database asked for several at once would sort all that match.
   const sql =
@@ -24,16 +74,20 @@ export async function readEvents(query: Query, { types, ...asked }: EventQuery):
   return rows.map(eventOf)
 }
 
+/** A run and a rare type of a chain have an index of their own; all else of a chain is found by its blocks. */
+const isFoundByBlock = (type: EventType | undefined, { session_id, run_id }: Conditions): boolean =>
+  session_id !== undefined && run_id === undefined && !RARE_TYPES.includes(type ?? '')
+
 const COLUMNS = 'position, events.session_id, seq, event_id, ts, run_id, type, prev_hash, hash, body'
 
 function select(
   type: EventType | undefined,
-  { session_id, run_id, since, until, after, before, limit }: Omit<EventQuery, 'types'>,
+  wanted: Conditions,
   direction: 'ASC' | 'DESC',
 ): { sql: string; values: Value[] } {
-  // A run and a rare type of a chain have an index of their own; all else of a chain is found by its blocks.
-  const byBlock = session_id !== undefined && run_id === undefined && !RARE_TYPES.includes(type ?? '')
-  const block = (position: number | undefined) => position && Math.floor(position / BLOCK)
+  const { session_id, run_id, since, until, after, before, limit } = wanted
+  const byBlock = isFoundByBlock(type, wanted)
+  const block = (position: number | undefined) => position && blockOf(position)
   const conditions: [condition: string, value: Value | undefined][] = [
     [byBlock ? 'blocks.session_id = ?' : 'events.session_id = ?', session_id],
     ['blocks.block >= ?', byBlock ? block(after) : undefined],
