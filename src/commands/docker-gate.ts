@@ -63,6 +63,7 @@ export async function createDockerGate(
     publicKeys,
     logger,
     ...(signingKey && { signingKey }),
+    ...(settings?.kind === 'postgres' && { concurrency: settings.concurrency }),
     ...(telemetry && { telemetry }),
   })
   let closing = false

@@ -17,6 +17,8 @@ export const serve: Command = {
   PORT             port to listen on (8090); 0 takes a free one
   ALLOWED_HOSTS    names beside loopback that callers may address this server by, separated by commas
 ${STORE_SETTINGS}  LEASE_MS         milliseconds after which other hosts take over the runs of one that went silent (15000)
+  CONCURRENCY      with DATABASE_URL: runs that this host performs at a time (16)
+  MAX_CONCURRENT_RUNS  with DATABASE_URL: runs at a time of all hosts together, the same on each
   SIGNING_KEY      32 bytes or more, kept secret: a restarted server finds by it what it left on the engine when it was killed,
                    and reads by it what waited (made once and kept in DATA_DIR; required with DATABASE_URL)
   PUBLIC_KEYS      a JSON file of Ed25519 public keys by id, whose signatures over the images of skills count

@@ -14,18 +14,29 @@ export const STORE_SETTINGS = `  DATA_DIR         directory of the log (${DEFAUL
 
 export type StoreSettings =
   | { kind: 'embedded'; directory: string }
-  | { kind: 'postgres'; connectionString: string; leaseMs: number }
+  | {
+      kind: 'postgres'
+      connectionString: string
+      leaseMs: number
+      /** Runs at a time of this host. */
+      concurrency: number
+      /** Runs at a time of all hosts together; as many as they perform when it is not set. */
+      maxConcurrentRuns?: number
+    }
 
-const DEFAULT_LEASE_MS = '15000'
-const MIN_LEASE_MS = 1_000
-const MAX_LEASE_MS = 600_000
+/** Numbers that mean something on a shared store only, with what each is in words. */
+const SHARED = {
+  LEASE_MS: { unit: 'milliseconds', least: 1_000, most: 600_000 },
+  CONCURRENCY: { unit: 'a number of runs', least: 1, most: 1_000 },
+  MAX_CONCURRENT_RUNS: { unit: 'a number of runs', least: 1, most: 100_000 },
+}
 
 /** Reads the variables; an empty one counts as not set. Throws INVALID_INPUT that names the variable. */
 export function parseStoreSettings(env: Readonly<Record<string, string | undefined>>): StoreSettings {
-  const { DATA_DIR: directory, DATABASE_URL: connectionString, LEASE_MS: lease } = env
+  const { DATA_DIR: directory, DATABASE_URL: connectionString } = env
   if (!connectionString) {
-    if (lease)
-      throw refused('LEASE_MS', 'is set, but hosts have leases on a shared store only. Set DATABASE_URL, or unset it')
+    const set = Object.keys(SHARED).find((name) => env[name])
+    if (set) throw refused(set, 'is set, but it is for hosts on a shared store only. Set DATABASE_URL, or unset it')
     return { kind: 'embedded', directory: directory || DEFAULT_DIRECTORY }
   }
   if (directory) throw refused('DATA_DIR', 'and DATABASE_URL are both set. Unset one of them')
@@ -36,18 +47,29 @@ export function parseStoreSettings(env: Readonly<Record<string, string | undefin
       'is no address of a PostgreSQL. It looks like postgres://user:password@host:5432/database',
     )
   }
-  const text = lease || DEFAULT_LEASE_MS
-  const leaseMs = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (leaseMs < MIN_LEASE_MS || leaseMs > MAX_LEASE_MS) {
-    throw refused('LEASE_MS', `${describe(text)} is no time. Set milliseconds from ${MIN_LEASE_MS} to ${MAX_LEASE_MS}`)
+  const maxConcurrentRuns = parseNumber('MAX_CONCURRENT_RUNS', env)
+  return {
+    kind: 'postgres',
+    connectionString,
+    leaseMs: parseNumber('LEASE_MS', env) ?? 15_000,
+    concurrency: parseNumber('CONCURRENCY', env) ?? 16,
+    ...(maxConcurrentRuns !== undefined && { maxConcurrentRuns }),
   }
-  return { kind: 'postgres', connectionString, leaseMs }
+}
+
+function parseNumber(name: keyof typeof SHARED, env: Readonly<Record<string, string | undefined>>): number | undefined {
+  const { unit, least, most } = SHARED[name]
+  const text = env[name]
+  if (!text) return undefined
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (value >= least && value <= most) return value
+  throw refused(name, `${describe(text)} cannot be used. Set ${unit} from ${least} to ${most}`)
 }
 
 /** `readOnly`: beside whoever writes, without being one of the hosts; nothing is changed, and nothing can be appended. */
 export async function openStore(settings: StoreSettings, { readOnly = false } = {}): Promise<Store> {
   if (settings.kind === 'embedded') return createEmbeddedStore({ directory: settings.directory, readOnly })
-  const { connectionString, leaseMs } = settings
+  const { connectionString, leaseMs, maxConcurrentRuns } = settings
   if (readOnly) {
     const { default: pg } = await import('pg').catch((cause) => {
       throw new Failure('UNAVAILABLE', 'DATABASE_URL needs a package: npm install pg', { cause })
@@ -61,5 +83,9 @@ export async function openStore(settings: StoreSettings, { readOnly = false } = 
   const { createSharedPostgresStore } = await import('../stores/shared-postgres.js').catch((cause) => {
     throw new Failure('UNAVAILABLE', 'DATABASE_URL needs two packages: npm install pg graphile-worker', { cause })
   })
-  return createSharedPostgresStore({ connectionString, leaseMs })
+  return createSharedPostgresStore({
+    connectionString,
+    leaseMs,
+    ...(maxConcurrentRuns !== undefined && { maxConcurrentRuns }),
+  })
 }

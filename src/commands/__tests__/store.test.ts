@@ -6,6 +6,8 @@ import { parseStoreSettings } from '../store.js'
 
 const URL = 'postgres://skillgate:hunter2hunter2@db.example/log'
 
+const SHARED = { kind: 'postgres', connectionString: URL, leaseMs: 15_000, concurrency: 16 }
+
 describe('the store of a command', () => {
   const GOOD: [what: string, env: Record<string, string>, settings: object][] = [
     ['nothing', {}, { kind: 'embedded', directory: './.skillgate' }],
@@ -15,8 +17,13 @@ describe('the store of a command', () => {
       { kind: 'embedded', directory: './.skillgate' },
     ],
     ['a directory', { DATA_DIR: '/data' }, { kind: 'embedded', directory: '/data' }],
-    ['a database', { DATABASE_URL: URL }, { kind: 'postgres', connectionString: URL, leaseMs: 15_000 }],
-    ['a lease', { DATABASE_URL: URL, LEASE_MS: '3000' }, { kind: 'postgres', connectionString: URL, leaseMs: 3_000 }],
+    ['a database', { DATABASE_URL: URL }, SHARED],
+    ['a lease', { DATABASE_URL: URL, LEASE_MS: '3000' }, { ...SHARED, leaseMs: 3_000 }],
+    [
+      'numbers of runs',
+      { DATABASE_URL: URL, CONCURRENCY: '2', MAX_CONCURRENT_RUNS: '5' },
+      { ...SHARED, concurrency: 2, maxConcurrentRuns: 5 },
+    ],
   ]
   for (const [what, env, settings] of GOOD) {
     it(`follows from ${what}`, () => assert.deepEqual(parseStoreSettings(env), settings))
@@ -29,6 +36,10 @@ describe('the store of a command', () => {
     ['a lease without a database', { LEASE_MS: '3000' }, 'LEASE_MS'],
     ['a lease that is no number', { DATABASE_URL: URL, LEASE_MS: '3s' }, 'LEASE_MS'],
     ['a lease that is too short', { DATABASE_URL: URL, LEASE_MS: '999' }, 'LEASE_MS'],
+    ['a number of runs without a database', { CONCURRENCY: '4' }, 'CONCURRENCY'],
+    ['a total without a database', { MAX_CONCURRENT_RUNS: '4' }, 'MAX_CONCURRENT_RUNS'],
+    ['no run at a time', { DATABASE_URL: URL, CONCURRENCY: '0' }, 'CONCURRENCY'],
+    ['a total that is no number', { DATABASE_URL: URL, MAX_CONCURRENT_RUNS: 'all' }, 'MAX_CONCURRENT_RUNS'],
     ['a lease that is too long', { DATABASE_URL: URL, LEASE_MS: '600001' }, 'LEASE_MS'],
   ]
   for (const [what, env, field] of BAD) {
