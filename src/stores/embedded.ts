@@ -70,9 +70,9 @@ export async function createEmbeddedStore({
 }
 
 function prepareForWriting(connection: Connection): void {
-  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'cache_size = -32000']) {
-    connection.prepare(`PRAGMA ${pragma}`)([])
-  }
+  // Events are about a kilobyte: larger pages hold them with less waste, and a commit writes fewer. A file keeps its size.
+  const pragmas = ['page_size = 8192', 'journal_mode = WAL', 'synchronous = FULL', 'cache_size = -32000']
+  for (const pragma of pragmas) connection.prepare(`PRAGMA ${pragma}`)([])
 }
 
 /** Files are made before SQLite would make them: it gives those beside it the mode of the first. */
