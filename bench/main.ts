@@ -62,13 +62,14 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
   }
 }
 
-/** Every store behind the same server; the first is the one that the others are held against. */
+/** Every store behind the same server, beside a server that only reads and writes JSON. */
 async function benchStoresServed(directory: string): Promise<void> {
   const reason = ensurePostgres({ install: true })
   const postgres = reason === undefined ? await startPostgres() : undefined
   if (postgres === undefined) console.log(`PostgreSQL is left out: ${reason}`)
   try {
     await benchServe([
+      { name: 'bare node:http', args: ['bare'] },
       { name: 'memory', args: ['memory'] },
       { name: 'embedded', args: ['embedded', directory] },
       ...(postgres ? [{ name: 'PostgreSQL', args: ['postgres', postgres.connectionString] }] : []),

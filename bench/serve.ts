@@ -17,22 +17,23 @@ interface Measured {
   p99: number
 }
 
-/** The first store is the one that the others are held against. */
-export async function benchServe(stores: readonly { name: string; args: string[]; env?: Record<string, string> }[]) {
+/** The first two of the servers are the ones that all are held against. */
+export async function benchServe(servers: readonly { name: string; args: string[] }[]) {
   const rows: string[][] = []
-  const reference = new Map<string, number>()
-  for (const store of stores) {
-    const server = await startHost(store.args, store.env ?? {})
+  const rates = new Map<string, number>()
+  const references = servers.slice(0, 2).map(({ name }) => name)
+  for (const { name, args } of servers) {
+    const server = await startHost(args)
     try {
       for (const kind of KINDS) await load(server.url, kind, 64, RUNS / 4)
       for (const concurrency of CONCURRENCIES) {
         for (const kind of KINDS) {
           const runs = concurrency === 1 ? RUNS / 8 : RUNS
           const { perSecond, p50, p99 } = await load(server.url, kind, concurrency, runs)
-          const key = `${kind} ${concurrency}`
-          if (!reference.has(key)) reference.set(key, perSecond)
-          const share = ratio(perSecond / (reference.get(key) ?? perSecond))
-          rows.push([store.name, kind, String(concurrency), perSecond.toFixed(0), share, ms(p50), ms(p99)])
+          const key = (of: string) => `${of} ${kind} ${concurrency}`
+          rates.set(key(name), perSecond)
+          const shares = references.map((of) => share(perSecond, rates.get(key(of))))
+          rows.push([name, kind, String(concurrency), perSecond.toFixed(0), ...shares, ms(p50), ms(p99)])
         }
       }
     } finally {
@@ -40,13 +41,17 @@ export async function benchServe(stores: readonly { name: string; args: string[]
       await once(server.process, 'exit')
     }
   }
-  const header = ['store', 'intent', 'at a time', 'runs/s', `of ${stores[0]?.name}`, 'p50 of the 202', 'p99']
+  const shares = references.map((of) => `of ${of}`)
+  const header = ['server', 'intent', 'at a time', 'runs/s', ...shares, 'p50 of the 202', 'p99']
   printTable('Runs per second over HTTP, the server on one core', header, rows)
 }
 
+const share = (rate: number, reference: number | undefined): string =>
+  reference === undefined ? '' : ratio(rate / reference)
+
 /** The memory of a server with the embedded store, before and after 200,000 runs. */
 export async function benchMemory(directory: string): Promise<void> {
-  const server = await startHost(['embedded', directory], {})
+  const server = await startHost(['embedded', directory])
   const resident = () => {
     const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.process.pid}/status`, 'utf8')) ?? []
     return `${(Number(kibibytes) / 1_024).toFixed(0)} MiB`
@@ -108,11 +113,11 @@ async function call<T>(client: Client, method: 'GET' | 'POST' | 'PUT', path: str
   return answer
 }
 
-async function startHost(args: readonly string[], env: Record<string, string>) {
-  const host = ['--import', 'tsx', 'bench/serve-host.ts', ...args]
+async function startHost(args: readonly string[]) {
+  const host = ['bench/serve-host.mjs', ...args]
   // The first core; what asks runs on the others.
   const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, ...host], {
-    env: { ...process.env, ...env, ADMIN_TOKEN: TOKEN },
+    env: { ...process.env, ADMIN_TOKEN: TOKEN },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
