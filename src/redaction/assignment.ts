@@ -49,7 +49,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
-  if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
+  if ((kind === 'weak' || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
   }
@@ -120,6 +120,8 @@ const isToken = (text: string): boolean => {
   return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
 }
 
+const isLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
+
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
 function wordBefore(text: string, from: number): string {
   let end = from
@@ -127,7 +129,7 @@ function wordBefore(text: string, from: number): string {
   if (sign === 34 || sign === 39 || sign === 96) end--
   if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
   let start = end - 1
-  while (start > 0 && end - start < 14 && /[A-Za-z]/.test(text[start - 1] as string)) start--
+  while (start > 0 && end - start < 14 && isLetter(text.charCodeAt(start - 1))) start--
   // The end of a longer one is no word.
   if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
   return text.slice(start, end - 1).toLowerCase()
@@ -140,9 +142,10 @@ const DIRECTIVE =
 
 function isDirective(text: string, from: number, name: string): boolean {
   if (/^(?:requirepass|masterauth)$/i.test(name)) return true
-  if (!ASSIGNING.has(wordBefore(text, from)) && text.charCodeAt(from - 1) > 32) return false
+  const isAssigned = ASSIGNING.has(wordBefore(text, from))
+  if (!isAssigned && text.charCodeAt(from - 1) > 32) return false
   const before = text.slice(Math.max(0, from - 60), from)
-  if (!ASSIGNING.has(wordBefore(text, from)) && !/login |user |role |set -/i.test(before)) return false
+  if (!isAssigned && !/login |user |role |set -/i.test(before)) return false
   return DIRECTIVE.test(before)
 }
 
@@ -151,7 +154,7 @@ function isWordAhead(text: string, to: number): boolean {
   if (text.charCodeAt(to) !== 32) return false
   const code = text.charCodeAt(to + 1)
   if (code >= 48 && code <= 57) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
+  return isLetter(code)
 }
 
 interface Assigned {
@@ -165,12 +168,13 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const { text } = source
   const { name, from, kind } = named
   const rule = ruleOf(kind)
-  const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
+  const equals = sign !== ':' && (sign.includes('=') || /3[dD]|#61|＝/.test(sign))
   const loose = !equals
-  const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
-  if (/^pin$/i.test(name) && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
-  if (/^pass$/i.test(name) && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
-  if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
+  const tight = sign === ':' && quote === undefined && !/\s/.test(text[start - 1] ?? ' ')
+  const short = name.length < 5 ? name.toLowerCase() : ''
+  if (short === 'pin' && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
+  if (short === 'pass' && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
+  if (short === 'pass' && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
   // `PWD={…}` of ODBC.
   const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
   if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
@@ -179,7 +183,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1]))
   }
   // An object has names of its own.
-  if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
+  if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   const typed = sign === ':' && quote === undefined ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
@@ -188,7 +192,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     loose &&
     (quote === undefined || kind === 'secret') &&
     keyQuote === undefined &&
-    (isMentioned(text, from) || /^pass$/i.test(name))
+    (short === 'pass' || isMentioned(text, from))
   if (kind === 'cookie') {
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined

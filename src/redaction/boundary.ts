@@ -29,8 +29,19 @@ export function startsToken(text: string, index: number): boolean {
   const before = text.charCodeAt(index - 1)
   if (!isAlphanumeric(before) && before !== 95) return before !== 45 || !isAlphanumeric(text.charCodeAt(index - 2))
   if (before === 95) return true
-  return ESCAPE_BEFORE.test(text.slice(Math.max(0, index - 24), index))
+  return mayEscape(text, index) && ESCAPE_BEFORE.test(text.slice(Math.max(0, index - 24), index))
 }
+
+/** A quick look for the sign that an escape which ends at `index` would begin with, or for the bracket of a colour. */
+function mayEscape(text: string, index: number): boolean {
+  if (text.charCodeAt(index - 2) === 92 || text.charCodeAt(index - 3) === 37) return true
+  if (text.charCodeAt(index - 4) === 92 || text.charCodeAt(index - 6) === 92) return true
+  let at = index - 2
+  while (at >= index - 18 && isColourCode(text.charCodeAt(at))) at--
+  return text.charCodeAt(at) === 91
+}
+
+const isColourCode = (code: number): boolean => (code >= 48 && code <= 57) || code === 59
 
 /** Where the name begins that `index` is part of. */
 export function nameStart(text: string, index: number, floor: number): number {

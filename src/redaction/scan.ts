@@ -150,6 +150,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
 }
 
 const MAX_NAMES = 2_000
+const MAX_NAME = 288
 
 /** The same few names come again and again. */
 function remembering(judge: (name: string) => KeyKind): (name: string) => KeyKind {
@@ -159,7 +160,8 @@ function remembering(judge: (name: string) => KeyKind): (name: string) => KeyKin
     if (before !== undefined) return before
     const kind = judge(name)
     if (known.size >= MAX_NAMES) known.clear()
-    if (name.length <= 64) known.set(name, kind)
+    // A piece of a text would keep the whole of it alive.
+    if (name.length <= MAX_NAME) known.set(Buffer.from(name, 'latin1').toString('latin1'), kind)
     return kind
   }
 }
