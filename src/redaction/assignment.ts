@@ -185,7 +185,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   // An object has names of its own.
   if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
-  const typed = sign === ':' && quote === undefined ? at(TYPED, text, start) : null
+  const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
@@ -237,13 +237,26 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
 /** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
 const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
 
+/** A quick look for what must stand behind the first word of a type. */
+function mayBeTyped(text: string, start: number): boolean {
+  let index = start
+  const first = text.charCodeAt(start)
+  if (first === 38 || first === 39) return true
+  while (index <= start + 41 && isTypeCode(text.charCodeAt(index))) index++
+  const sign = text.charCodeAt(index + 1)
+  return text.charCodeAt(index) === 32 && (sign === 61 || sign === 124)
+}
+
+const isTypeCode = (code: number): boolean =>
+  isNameCode(code) || code === 60 || code === 62 || code === 91 || code === 93 || code === 124
+
 /** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
 const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y
 
 /** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
 function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
   const { text } = source
-  const line = lineStart(text, from)
+  const line = lineStart(source, from)
   if (line === -1) return false
   const lead = text.slice(line, from)
   if (
@@ -287,7 +300,7 @@ function blockValue(source: Source, rule: string, from: number, start: number): 
   const { text } = source
   const end = source.lineEnd(start)
   if (!/^[|>][-+\d]{0,2}\s*$/.test(text.slice(start, end)) || text.charCodeAt(end) !== 10) return undefined
-  const line = lineStart(text, from)
+  const line = lineStart(source, from)
   const indent = line === -1 ? 0 : (/^[ -]*/.exec(text.slice(line, from))?.[0].length ?? 0)
   let first = -1
   let last = end

@@ -78,8 +78,9 @@ export function nameEnd(text: string, index: number): number {
 }
 
 /** Where the line that `index` is in begins, as far back as anybody may look; -1 when that is further. */
-export function lineStart(text: string, index: number): number {
+export function lineStart({ text, isOneLine }: Source, index: number): number {
   const lowest = Math.max(0, index - LINE_LEAD)
+  if (isOneLine(lowest, index)) return lowest === 0 ? 0 : -1
   for (let at = index; at > lowest; at--) if (text.charCodeAt(at - 1) === 10) return at
   return lowest === 0 ? 0 : -1
 }
@@ -96,10 +97,14 @@ export interface Source {
   readonly judge: (name: string) => KeyKind
   /** Where the line ends, as far ahead as anybody may look. Asking in ascending order reads the text once in all. */
   lineEnd(index: number): number
+  /** True when it is known already that no line ends from one index up to the other. */
+  isOneLine(from: number, to: number): boolean
   /** How often something was looked at closely. */
   looks: number
   /** Ends of runs that were looked for before, by what ends them. */
   runs: Map<unknown, Run> | undefined
+  /** What was judged before: a text that asks often asks for the same few values. */
+  verdicts: Map<string, boolean>[] | undefined
 }
 
 /** Between `from` and `to` nothing ends the run; at `to` something does when `ended`. */
@@ -137,7 +142,7 @@ export function runEnd(
 
 export function createSource(
   text: string,
-  { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd' | 'looks' | 'runs'>,
+  { floor, judged, final, judge }: Pick<Source, 'floor' | 'judged' | 'final' | 'judge'>,
 ): Source {
   let from = 0
   let newline = -1
@@ -149,6 +154,8 @@ export function createSource(
     judge,
     looks: 0,
     runs: undefined,
+    verdicts: undefined,
+    isOneLine: (first, last) => from <= first && newline >= last,
     lineEnd(index) {
       if (newline < index) {
         newline = text.indexOf('\n', index)

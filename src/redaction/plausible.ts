@@ -122,12 +122,26 @@ export function isSentence(text: string): boolean {
   if (!hasBlank(text)) return false
   const words = text.split(/\s+/)
   if (words.length < 2) return false
-  const plain = words.map((word) => word.toLowerCase().replace(/^[("'`*]+|[)"'`.,;:!?…*]+$/g, ''))
-  if (!plain.every((word) => /^(?:[\p{L}’'/-]*|\d{1,4})$/u.test(word))) {
+  const plain = words.map(withoutSigns)
+  if (!plain.every((word) => hasLettersOnly(word) || /^(?:[\p{L}’'/-]*|\d{1,4})$/u.test(word))) {
     return plain.length >= 3 && plain.filter((word) => SENTENCE_WORDS.has(word)).length >= 2
   }
   if (plain.some((word) => SENTENCE_WORDS.has(word) || NOT_VALUES.has(word) || LABEL_WORDS.has(word))) return true
   return /[?!…]$|\.$/.test(text) && /^\p{Lu}/u.test(text)
+}
+
+function withoutSigns(word: string): string {
+  const lower = word.toLowerCase()
+  if (isAlphanumeric(word.charCodeAt(0)) && isAlphanumeric(word.charCodeAt(word.length - 1))) return lower
+  return lower.replace(/^[("'`*]+|[)"'`.,;:!?…*]+$/g, '')
+}
+
+function hasLettersOnly(word: string): boolean {
+  for (let index = 0; index < word.length; index++) {
+    const code = word.charCodeAt(index)
+    if (code < 97 || code > 122) return false
+  }
+  return true
 }
 
 /** A quick look: every blank that a pattern knows is no letter, digit or usual sign. */
