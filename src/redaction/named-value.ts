@@ -124,8 +124,7 @@ const MAX_VERDICTS = 256
 function judgedValue(source: Source, written: string, kind: KeyKind, surroundings: Surroundings): boolean {
   if (source.looks < SELDOM) return isPlausible(written, kind, surroundings)
   const { quoted, loose, tight, mentioned } = surroundings
-  const place =
-    (KINDS.indexOf(kind) << 4) | (quoted ? 8 : 0) | (loose ? 4 : 0) | (tight ? 2 : 0) | (mentioned ? 1 : 0)
+  const place = (KINDS.indexOf(kind) << 4) | (quoted ? 8 : 0) | (loose ? 4 : 0) | (tight ? 2 : 0) | (mentioned ? 1 : 0)
   source.verdicts ??= []
   let verdicts = source.verdicts[place]
   if (verdicts === undefined) source.verdicts[place] = verdicts = new Map()
@@ -142,6 +141,8 @@ function judgedValue(source: Source, written: string, kind: KeyKind, surrounding
 
 /** `self.password = password`: code hands a value on. */
 const isItself = (text: string, start: number, written: string): boolean =>
+  text.charCodeAt(start - 2) === 61 &&
+  text.charCodeAt(start - 1) === 32 &&
   text.slice(start - written.length - 3, start) === `${written} = `
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
