@@ -63,14 +63,13 @@ function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
   source.looks += 1
-  const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
-  if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
-  if (assigned !== null) {
-    const [whole, keyQuote, sign = '', quote] = assigned
-    const start = to + whole.length
+  const assigned = isWordAhead(text, to) ? undefined : assignedAt(text, to)
+  if (assigned === undefined && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
+  if (assigned !== undefined) {
+    const { start, sign, quote } = assigned
     if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
       return
-    return assignedValue(source, named, { start, sign, quote, keyQuote })
+    return assignedValue(source, named, assigned)
   }
   const rule = ruleOf(kind)
   const called = kind === 'none' || kind === 'weak' ? null : at(CALLED, text, to)
@@ -114,6 +113,33 @@ function read(source: Source, named: Name): Detection {
   return detectPaired(source, named)
 }
 
+/** What {@link ASSIGNED} tells, without asking it for the usual `name=x`, `name: x`, `"name":"x"`. */
+function assignedAt(text: string, to: number): Assigned | undefined {
+  const quoted = text.charCodeAt(to) === 34
+  const sign = to + (quoted ? 1 : 0)
+  const code = text.charCodeAt(sign)
+  if (code === 58 || code === 61) {
+    let start = sign + 1
+    while (start < sign + 9 && text.charCodeAt(start) === 32) start++
+    const next = text.charCodeAt(start)
+    const isQuote = next === 34 || next === 39
+    // `b"x"`, `u'x'`, `r"x"` and the names of types before a quote are left to the pattern, as are `==`, `::` and escapes.
+    if (isQuote || isDigit(next) || (next >= 97 && next <= 122 && next !== 98 && next !== 117 && next !== 114)) {
+      return {
+        start: start + (isQuote ? 1 : 0),
+        sign: code === 58 ? ':' : '=',
+        quote: isQuote ? (next === 34 ? '"' : "'") : undefined,
+        keyQuote: quoted ? '"' : undefined,
+      }
+    }
+  }
+  const found = at(ASSIGNED, text, to)
+  if (found === null) return undefined
+  return { start: to + found[0].length, sign: found[2] ?? '', quote: found[3], keyQuote: found[1] }
+}
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57
+
 /** A random word, or a long one in hex. */
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
@@ -153,7 +179,7 @@ function isDirective(text: string, from: number, name: string): boolean {
 function isWordAhead(text: string, to: number): boolean {
   if (text.charCodeAt(to) !== 32) return false
   const code = text.charCodeAt(to + 1)
-  if (code >= 48 && code <= 57) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
+  if (isDigit(code)) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
   return isLetter(code)
 }
 
@@ -194,6 +220,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     keyQuote === undefined &&
     (short === 'pass' || isMentioned(text, from))
   if (kind === 'cookie') {
+    if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
@@ -207,7 +234,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
     if (end === STARVED) return end
-    return end > start && !text.startsWith('[REDACTED', start) ? { rule, start, end } : undefined
+    return end > start ? { rule, start, end } : undefined
   }
   if (quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {

@@ -1,6 +1,6 @@
 /** The values of headers, which are more than one word. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, type Source, STARVED } from './boundary.js'
+import { type Detection, runEnd, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
 import { isPlausible, isSentence, looksMixed } from './plausible.js'
 
@@ -21,9 +21,20 @@ export function headerValue(
   if (text.startsWith('[REDACTED', start)) return undefined
   // Go prints a list of one: `Authorization:[Bearer x]`.
   if (quote === undefined && text.charCodeAt(start) === 91) {
-    const listed = /^\[(?:\w{3,12} )?([^\s\]"']{8,4096})\]/.exec(text.slice(start, start + 4_200))
-    if (listed?.[1] === undefined || !looksMixed(listed[1].slice(0, 400))) return undefined
-    return { rule, start: start + 1, end: start + listed[0].length - 1 }
+    const scheme = /^\w{3,12} /.exec(text.slice(start + 1, start + 14))?.[0] ?? ''
+    const first = start + 1 + scheme.length
+    const last = runEnd(
+      source,
+      first,
+      Math.min(text.length, start + 4_200),
+      (from, to) => itemEnd(text, from, to),
+      itemEnd,
+    )
+    if (text.charCodeAt(last) !== 93 || last - first < 8 || last - first > 4_096 || last >= start + 4_200)
+      return undefined
+    return looksMixed(text.slice(first, Math.min(last, first + 400)))
+      ? { rule, start: start + 1, end: last }
+      : undefined
   }
   // A header's words are read one by one.
   source.looks += 2
@@ -54,6 +65,11 @@ export function headerValue(
   return { rule, start, end: trimEnd(text, start, stop) }
 }
 
+function itemEnd(text: string, start: number, end: number): number {
+  const at = text.slice(start, end).search(/[\s\]"']/)
+  return at === -1 ? -1 : start + at
+}
+
 function firstWords(text: string, count: number): string {
   const words = text.slice(0, 400).split(/(\s+)/)
   return words.slice(0, 2 * count - 1).join('')
@@ -64,10 +80,23 @@ export function headerEnd(source: Source, start: number, from: number): number {
   const { text } = source
   const end = source.lineEnd(start)
   const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
-  const line = text.slice(start, end)
-  const stop =
-    open === undefined
-      ? line.search(MANY.test(line.slice(0, 20)) ? /\\[nr]|\u001b/ : /\\[nr]|["'`](?:\s|$|,|\})|\x1b/)
-      : line.indexOf(open)
-  return trimEnd(text, start, stop === -1 ? end : start + stop)
+  if (open !== undefined) {
+    const stop = text.slice(start, end).indexOf(open)
+    return trimEnd(text, start, stop === -1 ? end : start + stop)
+  }
+  const stops = MANY.test(text.slice(start, start + 20)) ? MANY_END : ONE_END
+  let stop = runEnd(source, start, end, (first, to) => endIn(text, first, to, stops), stops)
+  const last = text.charCodeAt(end - 1)
+  if (stop === end && stops === ONE_END && end > start && (last === 34 || last === 39 || last === 96)) stop = end - 1
+  return trimEnd(text, start, stop)
+}
+
+const MANY_END = /\\[nr]|\u001b/
+/** A quote at the end of the line counts as well. */
+const ONE_END = /\\[nr]|["'`][\s,}]|\x1b/
+
+/** Where the first of the stops begins before `end`, though it may reach behind it. */
+function endIn(text: string, start: number, end: number, stops: RegExp): number {
+  const at = text.slice(start, end + 1).search(stops)
+  return at === -1 || start + at >= end ? -1 : start + at
 }

@@ -71,6 +71,7 @@ export function detectPuttyKey(source: Source, _start: number, end: number): Det
 
 /** `-----BEGIN …` in base64, as Kubernetes and CI variables carry keys; certificates stay. */
 export function detectEncodedKey(source: Source, start: number): Detection {
+  source.looks += 1
   const head = Buffer.from(source.text.slice(start, start + 80), 'base64').toString('latin1')
   if (!/PRIVATE|ENCRYPTION KEY|SECRET/.test(head)) return undefined
   const limit = Math.min(source.text.length, start + 24_000)
