@@ -222,6 +222,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (kind === 'cookie') {
     if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
+    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
     if (
@@ -231,7 +232,6 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
       )
     )
       return undefined
-    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
     if (end === STARVED) return end
     return end > start ? { rule, start, end } : undefined

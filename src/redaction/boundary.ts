@@ -34,9 +34,13 @@ export function startsToken(text: string, index: number): boolean {
 
 /** A quick look for the sign that an escape which ends at `index` would begin with, or for the bracket of a colour. */
 function mayEscape(text: string, index: number): boolean {
-  if (text.charCodeAt(index - 2) === 92 || text.charCodeAt(index - 3) === 37) return true
-  if (text.charCodeAt(index - 4) === 92 || text.charCodeAt(index - 6) === 92) return true
-  let at = index - 2
+  const second = text.charCodeAt(index - 2)
+  if (second === 92 || second === 91) return true
+  const third = text.charCodeAt(index - 3)
+  if (third === 37 || (third === 120 && text.charCodeAt(index - 4) === 92)) return true
+  if (third === 48 && text.charCodeAt(index - 6) === 92) return true
+  if (!isColourCode(second)) return false
+  let at = index - 3
   while (at >= index - 18 && isColourCode(text.charCodeAt(at))) at--
   return text.charCodeAt(at) === 91
 }

@@ -70,9 +70,17 @@ function itemEnd(text: string, start: number, end: number): number {
   return at === -1 ? -1 : start + at
 }
 
+/** The first words of the first 400 characters, and the blanks between them. */
 function firstWords(text: string, count: number): string {
-  const words = text.slice(0, 400).split(/(\s+)/)
-  return words.slice(0, 2 * count - 1).join('')
+  const limit = Math.min(text.length, 400)
+  let words = 1
+  let isBetween = false
+  for (let index = 0; index < limit; index++) {
+    const isBlank = /\s/.test(text.charAt(index))
+    if (isBlank && !isBetween && words++ === count) return text.slice(0, index)
+    isBetween = isBlank
+  }
+  return text.slice(0, limit)
 }
 
 /** A header runs to the end of its line, or to the quote that was open before its name. */

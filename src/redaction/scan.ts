@@ -33,7 +33,7 @@ export const createPosition = (): Position => ({ at: 0, floor: 0, judged: 0, cro
  * A text in which there is something to look at every few characters, on and on, was made to keep a redactor busy. More
  * than `CROWDED` looks ahead of one in `SPARSE` characters, the rest of each such line is withheld unread.
  */
-const CROWDED = 256
+const CROWDED = 384
 const SPARSE = 24
 
 export interface Scan {
