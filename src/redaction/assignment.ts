@@ -1,6 +1,6 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
@@ -45,7 +45,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   while (from < first && (text.charCodeAt(from) === 45 || text.charCodeAt(from) === 46)) from++
   const flag = from > 0 && text.charCodeAt(from - 1) === 45
   let name = text.slice(from, to)
-  if (name.endsWith('.') || name.endsWith('-')) name = name.replace(/[.-]+$/, '')
+  const tail = text.charCodeAt(to - 1)
+  if (tail === 45 || tail === 46) name = name.replace(/[.-]+$/, '')
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
@@ -196,7 +197,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const rule = ruleOf(kind)
   const equals = sign !== ':' && (sign.includes('=') || /3[dD]|#61|＝/.test(sign))
   const loose = !equals
-  const tight = sign === ':' && quote === undefined && !/\s/.test(text[start - 1] ?? ' ')
+  const tight = sign === ':' && quote === undefined && !isBlank(text.charCodeAt(start - 1))
   const short = name.length < 5 ? name.toLowerCase() : ''
   if (short === 'pin' && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
   if (short === 'pass' && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined

@@ -20,6 +20,10 @@ const ESCAPE_BEFORE =
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 
+/** What a pattern knows as a blank, line ends included. */
+export const isBlank = (code: number): boolean =>
+  code === 32 || (code >= 9 && code <= 13) || (code >= 0xa0 && /\s/.test(String.fromCharCode(code)))
+
 /** Letters, digits, `_`, `-` and `.`: what names consist of. */
 export const isNameCode = (code: number): boolean => isAlphanumeric(code) || code === 95 || code === 45 || code === 46
 

@@ -1,8 +1,9 @@
 /** The values of headers, which are more than one word. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, runEnd, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, runEnd, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
-import { isPlausible, isSentence, looksMixed } from './plausible.js'
+import { judgedValue } from './named-value.js'
+import { isSentence, looksMixed } from './plausible.js'
 
 /** Schemes whose credentials are several fields. */
 const MANY = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)/i
@@ -60,7 +61,8 @@ export function headerValue(
   const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
   // Whether it is prose shows in its first words; those far behind are another line's, or redacted next time.
   const credentials = firstWords(written.slice(scheme.length), 4)
-  if (!isPlausible(scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings)) return undefined
+  if (!judgedValue(source, scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings))
+    return undefined
   if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
   return { rule, start, end: trimEnd(text, start, stop) }
 }
@@ -76,9 +78,9 @@ function firstWords(text: string, count: number): string {
   let words = 1
   let isBetween = false
   for (let index = 0; index < limit; index++) {
-    const isBlank = /\s/.test(text.charAt(index))
-    if (isBlank && !isBetween && words++ === count) return text.slice(0, index)
-    isBetween = isBlank
+    const isSpace = isBlank(text.charCodeAt(index))
+    if (isSpace && !isBetween && words++ === count) return text.slice(0, index)
+    isBetween = isSpace
   }
   return text.slice(0, limit)
 }

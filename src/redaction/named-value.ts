@@ -1,6 +1,5 @@
 /** The value behind a secret name: where it ends, and whether it is one. */
-import type { Detection, Source } from './boundary.js'
-import { STARVED } from './boundary.js'
+import { type Detection, isBlank, type Source, STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
 import type { KeyKind } from './key.js'
 import { isPlausible, looksMixed, looksRandom, type Surroundings } from './plausible.js'
@@ -104,7 +103,7 @@ function wordsEnd(text: string, start: number, end: number): number {
   for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index)
     if (code < 128 ? SIGNS[code] === 1 : code === 0xa0 || code > 0x1679) {
-      if (!/\s/.test(text.charAt(index))) {
+      if (!isBlank(code)) {
         if (code < 128) return index
       } else if (index + 1 < end && text.charCodeAt(index + 1) === 45) return index
     }
@@ -121,7 +120,7 @@ const SELDOM = 16
 const MAX_VERDICTS = 256
 
 /** {@link isPlausible}, remembered for as long as the text is read. */
-function judgedValue(source: Source, written: string, kind: KeyKind, surroundings: Surroundings): boolean {
+export function judgedValue(source: Source, written: string, kind: KeyKind, surroundings: Surroundings): boolean {
   if (source.looks < SELDOM) return isPlausible(written, kind, surroundings)
   const { quoted, loose, tight, mentioned } = surroundings
   const place = (KINDS.indexOf(kind) << 4) | (quoted ? 8 : 0) | (loose ? 4 : 0) | (tight ? 2 : 0) | (mentioned ? 1 : 0)

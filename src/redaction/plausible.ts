@@ -170,20 +170,21 @@ const kindAt = (text: string, index: number): number => {
 export function looksMixed(text: string): boolean {
   if (text.length < 6) return false
   let seen = 0
-  let alternates = false
+  let isMixed = false
   for (let index = 0; index < text.length; index++) {
     const kind = kindAt(text, index)
     seen |= kind
-    if (kind === UPPER && !alternates && index >= 2) {
-      const before = kindAt(text, index - 1)
-      // `aBC`, `aBaC`, `aBC`: capitals within a word.
-      alternates =
-        kindAt(text, index - 2) === (before === UPPER ? LOWER : UPPER) &&
-        (before === UPPER || (before === LOWER && index >= 3 && kindAt(text, index - 3) === LOWER))
-    }
+    // A digit that stands further in counts nothing.
+    if (index < text.length - 2) isMixed ||= kind === DIGIT
+    if (isMixed && (seen & (LOWER | UPPER)) !== 0) return true
+    if (kind !== UPPER || index < 2) continue
+    // `aBC`, `aBaC`: capitals within a word.
+    const before = kindAt(text, index - 1)
+    const second = kindAt(text, index - 2)
+    if (before === UPPER && second === LOWER) return true
+    if (before === LOWER && second === UPPER && index >= 3 && kindAt(text, index - 3) === LOWER) return true
   }
-  if ((seen & (LOWER | UPPER)) === 0) return false
-  return alternates || ((seen & DIGIT) !== 0 && !isNumberedWord(text))
+  return (seen & (LOWER | UPPER)) !== 0 && (seen & DIGIT) !== 0 && !isNumberedWord(text)
 }
 
 /** `token-12`: letters, perhaps a sign, and one or two digits. */
