@@ -53,6 +53,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
   if ((kind === 'weak' || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
+    if (kind === 'none') source.looks += 0.5
   }
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
@@ -223,7 +224,10 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (kind === 'cookie') {
     if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
-    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
+    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) {
+      source.looks += 1
+      return undefined
+    }
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
     if (
