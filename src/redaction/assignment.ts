@@ -6,6 +6,7 @@ import { headerEnd, headerValue } from './header-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
 import { looksMixed, looksRandom } from './plausible.js'
+import { type Assigned, isDigit, isLetter, mayBeTyped, usualForm } from './usual-form.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
@@ -115,40 +116,19 @@ function read(source: Source, named: Name): Detection {
   return detectPaired(source, named)
 }
 
-/** What {@link ASSIGNED} tells, without asking it for the usual `name=x`, `name: x`, `"name":"x"`. */
 function assignedAt(text: string, to: number): Assigned | undefined {
-  const quoted = text.charCodeAt(to) === 34
-  const sign = to + (quoted ? 1 : 0)
-  const code = text.charCodeAt(sign)
-  if (code === 58 || code === 61) {
-    let start = sign + 1
-    while (start < sign + 9 && text.charCodeAt(start) === 32) start++
-    const next = text.charCodeAt(start)
-    const isQuote = next === 34 || next === 39
-    // `b"x"`, `u'x'`, `r"x"` and the names of types before a quote are left to the pattern, as are `==`, `::` and escapes.
-    if (isQuote || isDigit(next) || (next >= 97 && next <= 122 && next !== 98 && next !== 117 && next !== 114)) {
-      return {
-        start: start + (isQuote ? 1 : 0),
-        sign: code === 58 ? ':' : '=',
-        quote: isQuote ? (next === 34 ? '"' : "'") : undefined,
-        keyQuote: quoted ? '"' : undefined,
-      }
-    }
-  }
+  const usual = usualForm(text, to)
+  if (usual !== undefined) return usual
   const found = at(ASSIGNED, text, to)
   if (found === null) return undefined
   return { start: to + found[0].length, sign: found[2] ?? '', quote: found[3], keyQuote: found[1] }
 }
-
-const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
 /** A random word, or a long one in hex. */
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
   return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
 }
-
-const isLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
 function wordBefore(text: string, from: number): string {
@@ -183,13 +163,6 @@ function isWordAhead(text: string, to: number): boolean {
   const code = text.charCodeAt(to + 1)
   if (isDigit(code)) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
   return isLetter(code)
-}
-
-interface Assigned {
-  start: number
-  sign: string
-  quote: string | undefined
-  keyQuote: string | undefined
 }
 
 function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuote }: Assigned): Detection {
@@ -268,19 +241,6 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
 
 /** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
 const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
-
-/** A quick look for what must stand behind the first word of a type. */
-function mayBeTyped(text: string, start: number): boolean {
-  let index = start
-  const first = text.charCodeAt(start)
-  if (first === 38 || first === 39) return true
-  while (index <= start + 41 && isTypeCode(text.charCodeAt(index))) index++
-  const sign = text.charCodeAt(index + 1)
-  return text.charCodeAt(index) === 32 && (sign === 61 || sign === 124)
-}
-
-const isTypeCode = (code: number): boolean =>
-  isNameCode(code) || code === 60 || code === 62 || code === 91 || code === 93 || code === 124
 
 /** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
 const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y
