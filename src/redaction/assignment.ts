@@ -132,6 +132,7 @@ const isToken = (text: string): boolean => {
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
 function wordBefore(text: string, from: number): string {
+  if (from === 0) return ''
   let end = from
   const sign = text.charCodeAt(end - 1)
   if (sign === 34 || sign === 39 || sign === 96) end--
