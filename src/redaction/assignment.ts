@@ -1,11 +1,12 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
 import { looksMixed, looksRandom } from './plausible.js'
+import { type Assigned, isDigit, isLetter, mayBeTyped, usualForm } from './usual-form.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
@@ -45,13 +46,15 @@ export function detectAssignment(source: Source, start: number, end: number): De
   while (from < first && (text.charCodeAt(from) === 45 || text.charCodeAt(from) === 46)) from++
   const flag = from > 0 && text.charCodeAt(from - 1) === 45
   let name = text.slice(from, to)
-  if (name.endsWith('.') || name.endsWith('-')) name = name.replace(/[.-]+$/, '')
+  const tail = text.charCodeAt(to - 1)
+  if (tail === 45 || tail === 46) name = name.replace(/[.-]+$/, '')
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
-  if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
+  if ((kind === 'weak' || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
+    if (kind === 'none') source.looks += 0.5
   }
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
@@ -63,14 +66,13 @@ function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
   source.looks += 1
-  const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
-  if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
-  if (assigned !== null) {
-    const [whole, keyQuote, sign = '', quote] = assigned
-    const start = to + whole.length
+  const assigned = isWordAhead(text, to) ? undefined : assignedAt(text, to)
+  if (assigned === undefined && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
+  if (assigned !== undefined) {
+    const { start, sign, quote } = assigned
     if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
       return
-    return assignedValue(source, named, { start, sign, quote, keyQuote })
+    return assignedValue(source, named, assigned)
   }
   const rule = ruleOf(kind)
   const called = kind === 'none' || kind === 'weak' ? null : at(CALLED, text, to)
@@ -114,6 +116,14 @@ function read(source: Source, named: Name): Detection {
   return detectPaired(source, named)
 }
 
+function assignedAt(text: string, to: number): Assigned | undefined {
+  const usual = usualForm(text, to)
+  if (usual !== undefined) return usual
+  const found = at(ASSIGNED, text, to)
+  if (found === null) return undefined
+  return { start: to + found[0].length, sign: found[2] ?? '', quote: found[3], keyQuote: found[1] }
+}
+
 /** A random word, or a long one in hex. */
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
@@ -122,12 +132,13 @@ const isToken = (text: string): boolean => {
 
 /** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
 function wordBefore(text: string, from: number): string {
+  if (from === 0) return ''
   let end = from
   const sign = text.charCodeAt(end - 1)
   if (sign === 34 || sign === 39 || sign === 96) end--
   if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
   let start = end - 1
-  while (start > 0 && end - start < 14 && /[A-Za-z]/.test(text[start - 1] as string)) start--
+  while (start > 0 && end - start < 14 && isLetter(text.charCodeAt(start - 1))) start--
   // The end of a longer one is no word.
   if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
   return text.slice(start, end - 1).toLowerCase()
@@ -140,9 +151,10 @@ const DIRECTIVE =
 
 function isDirective(text: string, from: number, name: string): boolean {
   if (/^(?:requirepass|masterauth)$/i.test(name)) return true
-  if (!ASSIGNING.has(wordBefore(text, from)) && text.charCodeAt(from - 1) > 32) return false
+  const isAssigned = ASSIGNING.has(wordBefore(text, from))
+  if (!isAssigned && text.charCodeAt(from - 1) > 32) return false
   const before = text.slice(Math.max(0, from - 60), from)
-  if (!ASSIGNING.has(wordBefore(text, from)) && !/login |user |role |set -/i.test(before)) return false
+  if (!isAssigned && !/login |user |role |set -/i.test(before)) return false
   return DIRECTIVE.test(before)
 }
 
@@ -150,27 +162,21 @@ function isDirective(text: string, from: number, name: string): boolean {
 function isWordAhead(text: string, to: number): boolean {
   if (text.charCodeAt(to) !== 32) return false
   const code = text.charCodeAt(to + 1)
-  if (code >= 48 && code <= 57) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90)
-}
-
-interface Assigned {
-  start: number
-  sign: string
-  quote: string | undefined
-  keyQuote: string | undefined
+  if (isDigit(code)) return !/^ \d{1,2}[:=]/.test(text.slice(to, to + 4))
+  return isLetter(code)
 }
 
 function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuote }: Assigned): Detection {
   const { text } = source
   const { name, from, kind } = named
   const rule = ruleOf(kind)
-  const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
+  const equals = sign !== ':' && (sign.includes('=') || /3[dD]|#61|＝/.test(sign))
   const loose = !equals
-  const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
-  if (/^pin$/i.test(name) && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
-  if (/^pass$/i.test(name) && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
-  if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
+  const tight = sign === ':' && quote === undefined && !isBlank(text.charCodeAt(start - 1))
+  const short = name.length < 5 ? name.toLowerCase() : ''
+  if (short === 'pin' && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
+  if (short === 'pass' && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
+  if (short === 'pass' && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
   // `PWD={…}` of ODBC.
   const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
   if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
@@ -179,18 +185,23 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1]))
   }
   // An object has names of its own.
-  if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
+  if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
   if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
-  const typed = sign === ':' && quote === undefined ? at(TYPED, text, start) : null
+  const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
     loose &&
     (quote === undefined || kind === 'secret') &&
     keyQuote === undefined &&
-    (isMentioned(text, from) || /^pass$/i.test(name))
+    (short === 'pass' || isMentioned(text, from))
   if (kind === 'cookie') {
+    if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
+    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) {
+      source.looks += 1
+      return undefined
+    }
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
     if (
@@ -200,10 +211,9 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
       )
     )
       return undefined
-    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) return undefined
     const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
     if (end === STARVED) return end
-    return end > start && !text.startsWith('[REDACTED', start) ? { rule, start, end } : undefined
+    return end > start ? { rule, start, end } : undefined
   }
   if (quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
@@ -239,7 +249,7 @@ const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["']
 /** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
 function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
   const { text } = source
-  const line = lineStart(text, from)
+  const line = lineStart(source, from)
   if (line === -1) return false
   const lead = text.slice(line, from)
   if (
@@ -283,7 +293,7 @@ function blockValue(source: Source, rule: string, from: number, start: number): 
   const { text } = source
   const end = source.lineEnd(start)
   if (!/^[|>][-+\d]{0,2}\s*$/.test(text.slice(start, end)) || text.charCodeAt(end) !== 10) return undefined
-  const line = lineStart(text, from)
+  const line = lineStart(source, from)
   const indent = line === -1 ? 0 : (/^[ -]*/.exec(text.slice(line, from))?.[0].length ?? 0)
   let first = -1
   let last = end

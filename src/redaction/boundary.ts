@@ -20,6 +20,10 @@ const ESCAPE_BEFORE =
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 
+/** What a pattern knows as a blank, line ends included. */
+export const isBlank = (code: number): boolean =>
+  code === 32 || (code >= 9 && code <= 13) || (code >= 0xa0 && /\s/.test(String.fromCharCode(code)))
+
 /** Letters, digits, `_`, `-` and `.`: what names consist of. */
 export const isNameCode = (code: number): boolean => isAlphanumeric(code) || code === 95 || code === 45 || code === 46
 
@@ -29,8 +33,23 @@ export function startsToken(text: string, index: number): boolean {
   const before = text.charCodeAt(index - 1)
   if (!isAlphanumeric(before) && before !== 95) return before !== 45 || !isAlphanumeric(text.charCodeAt(index - 2))
   if (before === 95) return true
-  return ESCAPE_BEFORE.test(text.slice(Math.max(0, index - 24), index))
+  return mayEscape(text, index) && ESCAPE_BEFORE.test(text.slice(Math.max(0, index - 24), index))
 }
+
+/** A quick look for the sign that an escape which ends at `index` would begin with, or for the bracket of a colour. */
+function mayEscape(text: string, index: number): boolean {
+  const second = text.charCodeAt(index - 2)
+  if (second === 92 || second === 91) return true
+  const third = text.charCodeAt(index - 3)
+  if (third === 37 || (third === 120 && text.charCodeAt(index - 4) === 92)) return true
+  if (third === 48 && text.charCodeAt(index - 6) === 92) return true
+  if (!isColourCode(second)) return false
+  let at = index - 3
+  while (at >= index - 18 && isColourCode(text.charCodeAt(at))) at--
+  return text.charCodeAt(at) === 91
+}
+
+const isColourCode = (code: number): boolean => (code >= 48 && code <= 57) || code === 59
 
 /** Where the name begins that `index` is part of. */
 export function nameStart(text: string, index: number, floor: number): number {
@@ -67,8 +86,9 @@ export function nameEnd(text: string, index: number): number {
 }
 
 /** Where the line that `index` is in begins, as far back as anybody may look; -1 when that is further. */
-export function lineStart(text: string, index: number): number {
+export function lineStart({ text, isOneLine }: Source, index: number): number {
   const lowest = Math.max(0, index - LINE_LEAD)
+  if (isOneLine(lowest, index)) return lowest === 0 ? 0 : -1
   for (let at = index; at > lowest; at--) if (text.charCodeAt(at - 1) === 10) return at
   return lowest === 0 ? 0 : -1
 }
@@ -85,10 +105,14 @@ export interface Source {
   readonly judge: (name: string) => KeyKind
   /** Where the line ends, as far ahead as anybody may look. Asking in ascending order reads the text once in all. */
   lineEnd(index: number): number
+  /** True when it is known already that no line ends from one index up to the other. */
+  isOneLine(from: number, to: number): boolean
   /** How often something was looked at closely. */
   looks: number
   /** Ends of runs that were looked for before, by what ends them. */
   runs: Map<unknown, Run> | undefined
+  /** What was judged before: a text that asks often asks for the same few values. */
+  verdicts: Map<string, boolean>[] | undefined
 }
 
 /** Between `from` and `to` nothing ends the run; at `to` something does when `ended`. */
@@ -126,7 +150,7 @@ export function runEnd(
 
 export function createSource(
   text: string,
-  { floor, judged, final, judge }: Omit<Source, 'text' | 'lineEnd' | 'looks' | 'runs'>,
+  { floor, judged, final, judge }: Pick<Source, 'floor' | 'judged' | 'final' | 'judge'>,
 ): Source {
   let from = 0
   let newline = -1
@@ -138,6 +162,8 @@ export function createSource(
     judge,
     looks: 0,
     runs: undefined,
+    verdicts: undefined,
+    isOneLine: (first, last) => from <= first && newline >= last,
     lineEnd(index) {
       if (newline < index) {
         newline = text.indexOf('\n', index)

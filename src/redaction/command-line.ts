@@ -76,7 +76,7 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   )
     return undefined
   if (name === 'chpasswd') {
-    const line = lineStart(text, start)
+    const line = lineStart(source, start)
     if (line === -1) return undefined
     const from = Math.max(source.floor, line)
     return argumentIn(found, text.slice(from, start), from)

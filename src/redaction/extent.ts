@@ -58,9 +58,9 @@ export interface Writing {
 const ELEMENT_END = /[<\r]/
 const QUERY_END = /[&#\s"'<>`\\]|%26/
 const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/
-/** A comma, a semicolon or an ampersand ends a value when another field or nothing follows. */
+/** A comma, a semicolon or an ampersand ends a value when another field on its line or nothing follows. */
 const FIELD_AHEAD =
-  /[,;&|]+(?:amp;)?(?:lt;|$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}\s?(?:["']?\s?[=:]|%3[Dd]))/y
+  /[,;&|]+(?:amp;)?(?:lt;|$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}[^\S\n]?(?:["']?[^\S\n]?[=:]|%3[Dd]))/y
 const QUOTE_AHEAD = /["'`](?:$|[\s,;:)\]}>|&+.<\\"'`])/y
 const BRACKET_AHEAD = /[)\]}]+(?:$|[\s,;.:"'`|&<>\\)\]}])/y
 const ANGLE_AHEAD = /<[/A-Za-z!]|>(?:$|\s|<|&|["'])/y

@@ -1,8 +1,9 @@
 /** The values of headers, which are more than one word. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, runEnd, type Source, STARVED } from './boundary.js'
 import { quotedEnd, trimEnd } from './extent.js'
-import { isPlausible, isSentence, looksMixed } from './plausible.js'
+import { judgedValue } from './named-value.js'
+import { isSentence, looksMixed } from './plausible.js'
 
 /** Schemes whose credentials are several fields. */
 const MANY = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)/i
@@ -21,9 +22,20 @@ export function headerValue(
   if (text.startsWith('[REDACTED', start)) return undefined
   // Go prints a list of one: `Authorization:[Bearer x]`.
   if (quote === undefined && text.charCodeAt(start) === 91) {
-    const listed = /^\[(?:\w{3,12} )?([^\s\]"']{8,4096})\]/.exec(text.slice(start, start + 4_200))
-    if (listed?.[1] === undefined || !looksMixed(listed[1].slice(0, 400))) return undefined
-    return { rule, start: start + 1, end: start + listed[0].length - 1 }
+    const scheme = /^\w{3,12} /.exec(text.slice(start + 1, start + 14))?.[0] ?? ''
+    const first = start + 1 + scheme.length
+    const last = runEnd(
+      source,
+      first,
+      Math.min(text.length, start + 4_200),
+      (from, to) => itemEnd(text, from, to),
+      itemEnd,
+    )
+    if (text.charCodeAt(last) !== 93 || last - first < 8 || last - first > 4_096 || last >= start + 4_200)
+      return undefined
+    return looksMixed(text.slice(first, Math.min(last, first + 400)))
+      ? { rule, start: start + 1, end: last }
+      : undefined
   }
   // A header's words are read one by one.
   source.looks += 2
@@ -49,14 +61,28 @@ export function headerValue(
   const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }
   // Whether it is prose shows in its first words; those far behind are another line's, or redacted next time.
   const credentials = firstWords(written.slice(scheme.length), 4)
-  if (!isPlausible(scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings)) return undefined
+  if (!judgedValue(source, scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings))
+    return undefined
   if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
   return { rule, start, end: trimEnd(text, start, stop) }
 }
 
+function itemEnd(text: string, start: number, end: number): number {
+  const at = text.slice(start, end).search(/[\s\]"']/)
+  return at === -1 ? -1 : start + at
+}
+
+/** The first words of the first 400 characters, and the blanks between them. */
 function firstWords(text: string, count: number): string {
-  const words = text.slice(0, 400).split(/(\s+)/)
-  return words.slice(0, 2 * count - 1).join('')
+  const limit = Math.min(text.length, 400)
+  let words = 1
+  let isBetween = false
+  for (let index = 0; index < limit; index++) {
+    const isSpace = isBlank(text.charCodeAt(index))
+    if (isSpace && !isBetween && words++ === count) return text.slice(0, index)
+    isBetween = isSpace
+  }
+  return text.slice(0, limit)
 }
 
 /** A header runs to the end of its line, or to the quote that was open before its name. */
@@ -64,10 +90,23 @@ export function headerEnd(source: Source, start: number, from: number): number {
   const { text } = source
   const end = source.lineEnd(start)
   const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]
-  const line = text.slice(start, end)
-  const stop =
-    open === undefined
-      ? line.search(MANY.test(line.slice(0, 20)) ? /\\[nr]|\u001b/ : /\\[nr]|["'`](?:\s|$|,|\})|\x1b/)
-      : line.indexOf(open)
-  return trimEnd(text, start, stop === -1 ? end : start + stop)
+  if (open !== undefined) {
+    const stop = text.slice(start, end).indexOf(open)
+    return trimEnd(text, start, stop === -1 ? end : start + stop)
+  }
+  const stops = MANY.test(text.slice(start, start + 20)) ? MANY_END : ONE_END
+  let stop = runEnd(source, start, end, (first, to) => endIn(text, first, to, stops), stops)
+  const last = text.charCodeAt(end - 1)
+  if (stop === end && stops === ONE_END && end > start && (last === 34 || last === 39 || last === 96)) stop = end - 1
+  return trimEnd(text, start, stop)
+}
+
+const MANY_END = /\\[nr]|\u001b/
+/** A quote at the end of the line counts as well. */
+const ONE_END = /\\[nr]|["'`][\s,}]|\x1b/
+
+/** Where the first of the stops begins before `end`, though it may reach behind it. */
+function endIn(text: string, start: number, end: number, stops: RegExp): number {
+  const at = text.slice(start, end + 1).search(stops)
+  return at === -1 || start + at >= end ? -1 : start + at
 }

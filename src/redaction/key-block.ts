@@ -63,7 +63,7 @@ function endMarker(text: string, start: number, end: number): number {
 export function detectPuttyKey(source: Source, _start: number, end: number): Detection {
   const rest = source.text.slice(end, end + 8_192)
   const body = /^\s{0,4}\d{1,3}\r?\n((?:[A-Za-z0-9+/=]{1,80}\r?\n?){1,100})/.exec(rest)
-  if (body?.[1] === undefined) return undefined
+  if (body?.[1] === undefined) return !source.final && /^\s{0,4}\d{1,3}\s{0,2}$/.test(rest) ? STARVED : undefined
   if (!source.final && end + body[0].length >= source.text.length && rest.length < 8_192) return STARVED
   const start = end + body[0].length - body[1].length
   return { rule: RULE, start, end: start + body[1].trimEnd().length }
@@ -71,6 +71,7 @@ export function detectPuttyKey(source: Source, _start: number, end: number): Det
 
 /** `-----BEGIN …` in base64, as Kubernetes and CI variables carry keys; certificates stay. */
 export function detectEncodedKey(source: Source, start: number): Detection {
+  source.looks += 1
   const head = Buffer.from(source.text.slice(start, start + 80), 'base64').toString('latin1')
   if (!/PRIVATE|ENCRYPTION KEY|SECRET/.test(head)) return undefined
   const limit = Math.min(source.text.length, start + 24_000)

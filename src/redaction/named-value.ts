@@ -1,9 +1,8 @@
 /** The value behind a secret name: where it ends, and whether it is one. */
-import type { Detection, Source } from './boundary.js'
-import { STARVED } from './boundary.js'
+import { type Detection, isBlank, type Source, STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
 import type { KeyKind } from './key.js'
-import { isPlausible, looksMixed, looksRandom } from './plausible.js'
+import { isPlausible, looksMixed, looksRandom, type Surroundings } from './plausible.js'
 
 /** A secret name in a text. */
 export interface Name {
@@ -62,7 +61,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const { rule, kind, start, quote, loose, tight, mentioned, json } = options
   const { query, encoded, element, wholeLine } = options
   const { text } = source
-  if (text.startsWith('[REDACTED', start)) return undefined
+  if (text.charCodeAt(start) === 91 && text.startsWith('[REDACTED', start)) return undefined
   if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
   if (tight && quote === undefined) {
     const run = scopeEnd(text, start)
@@ -85,23 +84,64 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
   if (quote === undefined && end - start < 40 && isItself(text, start, written)) return undefined
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
-  if (!isPlausible(written, kind, surroundings)) {
+  if (!judgedValue(source, written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
     if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
   if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written.slice(0, 400))) {
     // A sentence behind a name is seen by its words, not by its first.
-    const seen =
-      /^(?:[^=:"'`[\]{}<>|\s]|\s(?!-))*/.exec(text.slice(start, Math.min(source.lineEnd(start), start + 60)))?.[0] ?? ''
-    if (!isPlausible(seen, kind, surroundings)) return undefined
+    const seen = text.slice(start, wordsEnd(text, start, Math.min(source.lineEnd(start), start + 60)))
+    if (!judgedValue(source, seen, kind, surroundings)) return undefined
   }
   if (quote === undefined && isReference(text, options, written)) return undefined
   return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
 
+/** Where the first sign stands that sentences do not have, or a blank before a hyphen. */
+function wordsEnd(text: string, start: number, end: number): number {
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index)
+    if (code < 128 ? SIGNS[code] === 1 : code === 0xa0 || code > 0x1679) {
+      if (!isBlank(code)) {
+        if (code < 128) return index
+      } else if (index + 1 < end && text.charCodeAt(index + 1) === 45) return index
+    }
+  }
+  return end
+}
+
+const SIGNS = new Uint8Array(128)
+for (const sign of '=:"\'`[]{}<>| \t\n\v\f\r') SIGNS[sign.charCodeAt(0)] = 1
+
+const KINDS: readonly KeyKind[] = ['password', 'secret', 'weak', 'authorization', 'cookie', 'none']
+/** A short text asks too seldom for its answers to be worth keeping. */
+const SELDOM = 16
+const MAX_VERDICTS = 256
+
+/** {@link isPlausible}, remembered for as long as the text is read. */
+export function judgedValue(source: Source, written: string, kind: KeyKind, surroundings: Surroundings): boolean {
+  if (source.looks < SELDOM) return isPlausible(written, kind, surroundings)
+  const { quoted, loose, tight, mentioned } = surroundings
+  const place = (KINDS.indexOf(kind) << 4) | (quoted ? 8 : 0) | (loose ? 4 : 0) | (tight ? 2 : 0) | (mentioned ? 1 : 0)
+  source.verdicts ??= []
+  let verdicts = source.verdicts[place]
+  if (verdicts === undefined) source.verdicts[place] = verdicts = new Map()
+  // No more of a value is looked at.
+  const head = written.length > 400 ? written.slice(0, 400) : written
+  let verdict = verdicts.get(head)
+  if (verdict === undefined) {
+    if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
+    verdict = isPlausible(head, kind, surroundings)
+    verdicts.set(head, verdict)
+  }
+  return verdict
+}
+
 /** `self.password = password`: code hands a value on. */
 const isItself = (text: string, start: number, written: string): boolean =>
+  text.charCodeAt(start - 2) === 61 &&
+  text.charCodeAt(start - 1) === 32 &&
   text.slice(start - written.length - 3, start) === `${written} = `
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */

@@ -36,6 +36,7 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
   // `<password>…</password>`, `<string name="api_key">…</string>`, `<key>Token</key><string>…</string>`.
   if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
   const opened = text.slice(Math.max(0, from - 40), from)
+  if (!opened.includes('<')) return undefined
   if (!/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<key>$/i.test(opened)) return undefined
   if (/<key>$/i.test(opened) && awaitsLine(source, to)) return STARVED
   const element = at(ELEMENT, text, to)

@@ -61,16 +61,20 @@ export interface Surroundings {
 /** True when a value under a key of this kind is to be taken for a secret. */
 export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight, mentioned }: Surroundings): boolean {
   const text = value.length > 400 ? value.slice(0, 400) : value
-  const bare = text.trim().replace(/^["'`]+|["'`,;]+$/g, '')
-  if (!/[\p{L}\p{N}]/u.test(bare)) return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
+  const bare = withoutQuotes(text.trim())
+  if (!hasAlphanumeric(bare) && !/[\p{L}\p{N}]/u.test(bare))
+    return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
   if (MASK.test(bare) || REFERENCE.test(bare)) return /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
-  if (CALL.test(bare) && (!quoted || bare.includes(')'))) return false
+  if (bare.includes('(') && CALL.test(bare) && (!quoted || bare.includes(')'))) return false
   const lower = bare.toLowerCase()
-  if (/^[A-Za-z ]+(?:\.{3}|…)$/.test(bare) || DECLARED.test(bare)) return false
-  if (kind !== 'password' && /^[~^<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}(?:-[\w.]+)?$/.test(bare)) return false
-  if (kind !== 'password' && /^[a-z][\w-]*(?:\.[a-z][\w-]*)*\.(?:io|com|org|net|dev)\/[a-z][\w./-]*$/.test(bare))
-    return false
-  const word = lower.replace(/[.,;:!?)\]}>]+$/, '')
+  const last = bare.charCodeAt(bare.length - 1)
+  if (((last === 46 || last === 0x2026) && /^[A-Za-z ]+(?:\.{3}|…)$/.test(bare)) || DECLARED.test(bare)) return false
+  if (kind !== 'password') {
+    if (/^[~^<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}(?:-[\w.]+)?$/.test(bare)) return false
+    if (bare.includes('/') && /^[a-z][\w-]*(?:\.[a-z][\w-]*)*\.(?:io|com|org|net|dev)\/[a-z][\w./-]*$/.test(bare))
+      return false
+  }
+  const word = isAlphanumeric(last) ? lower : lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)
   if ((loose || quoted) && isSentence(bare)) return false
@@ -91,31 +95,141 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   )
 }
 
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 97 && code <= 122) || (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
+
+function hasAlphanumeric(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (isAlphanumeric(text.charCodeAt(index))) return true
+  return false
+}
+
+/** Without quotes around it, and signs that end a list's item behind it. */
+function withoutQuotes(text: string): string {
+  let start = 0
+  while (isQuote(text.charCodeAt(start))) start++
+  let end = text.length
+  for (; end > start; end--) {
+    const code = text.charCodeAt(end - 1)
+    if (!isQuote(code) && code !== 44 && code !== 59) break
+  }
+  return start === 0 && end === text.length ? text : text.slice(start, end)
+}
+
+const isQuote = (code: number): boolean => code === 34 || code === 39 || code === 96
+
 /** Several words, all of letters, some of them such as only sentences have; or a label such as `Enter password`. */
 export function isSentence(text: string): boolean {
+  if (!hasBlank(text)) return false
   const words = text.split(/\s+/)
   if (words.length < 2) return false
-  const plain = words.map((word) => word.toLowerCase().replace(/^[("'`*]+|[)"'`.,;:!?…*]+$/g, ''))
-  if (!plain.every((word) => /^(?:[\p{L}’'/-]*|\d{1,4})$/u.test(word))) {
+  const plain = words.map(withoutSigns)
+  if (!plain.every((word) => hasLettersOnly(word) || /^(?:[\p{L}’'/-]*|\d{1,4})$/u.test(word))) {
     return plain.length >= 3 && plain.filter((word) => SENTENCE_WORDS.has(word)).length >= 2
   }
   if (plain.some((word) => SENTENCE_WORDS.has(word) || NOT_VALUES.has(word) || LABEL_WORDS.has(word))) return true
   return /[?!…]$|\.$/.test(text) && /^\p{Lu}/u.test(text)
 }
 
+function withoutSigns(word: string): string {
+  const lower = word.toLowerCase()
+  if (isAlphanumeric(word.charCodeAt(0)) && isAlphanumeric(word.charCodeAt(word.length - 1))) return lower
+  return lower.replace(/^[("'`*]+|[)"'`.,;:!?…*]+$/g, '')
+}
+
+function hasLettersOnly(word: string): boolean {
+  for (let index = 0; index < word.length; index++) {
+    const code = word.charCodeAt(index)
+    if (code < 97 || code > 122) return false
+  }
+  return true
+}
+
+/** A quick look: every blank that a pattern knows is no letter, digit or usual sign. */
+function hasBlank(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code <= 32 || code >= 127) return true
+  }
+  return false
+}
+
+const OTHER = 0
+const LOWER = 1
+const UPPER = 2
+const DIGIT = 4
+/** What each ASCII character is. */
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) =>
+  code >= 97 && code <= 122 ? LOWER : code >= 65 && code <= 90 ? UPPER : code >= 48 && code <= 57 ? DIGIT : OTHER,
+)
+const kindAt = (text: string, index: number): number => {
+  const code = text.charCodeAt(index)
+  return code < 128 ? (KINDS[code] as number) : OTHER
+}
+
 /** Letters and digits, or letters of both cases where words do not have them. */
-export const looksMixed = (text: string): boolean =>
-  text.length >= 6 &&
-  /[A-Za-z]/.test(text) &&
-  ((/\d/.test(text) && !/^[a-z]+[-_.]?\d{1,2}$/i.test(text)) || /[a-z][A-Z][A-Z]|[a-z][A-Z][a-z]?[A-Z]/.test(text))
+export function looksMixed(text: string): boolean {
+  if (text.length < 6) return false
+  let seen = 0
+  let isMixed = false
+  for (let index = 0; index < text.length; index++) {
+    const kind = kindAt(text, index)
+    seen |= kind
+    // A digit that stands further in counts nothing.
+    if (index < text.length - 2) isMixed ||= kind === DIGIT
+    if (isMixed && (seen & (LOWER | UPPER)) !== 0) return true
+    if (kind !== UPPER || index < 2) continue
+    // `aBC`, `aBaC`: capitals within a word.
+    const before = kindAt(text, index - 1)
+    const second = kindAt(text, index - 2)
+    if (before === UPPER && second === LOWER) return true
+    if (before === LOWER && second === UPPER && index >= 3 && kindAt(text, index - 3) === LOWER) return true
+  }
+  return (seen & (LOWER | UPPER)) !== 0 && (seen & DIGIT) !== 0 && !isNumberedWord(text)
+}
+
+/** `token-12`: letters, perhaps a sign, and one or two digits. */
+function isNumberedWord(text: string): boolean {
+  let end = text.length
+  while (end > text.length - 2 && kindAt(text, end - 1) === DIGIT) end--
+  if (end === text.length) return false
+  const sign = text.charCodeAt(end - 1)
+  if (sign === 45 || sign === 95 || sign === 46) end--
+  for (let index = 0; index < end; index++) if ((kindAt(text, index) & (LOWER | UPPER)) === 0) return false
+  return end > 0
+}
+
+/** The signs that random text is written with: `+/=_.~:%-`. */
+const SIGNS = new Uint8Array(128)
+for (const sign of '+/=_.~:%-') SIGNS[sign.charCodeAt(0)] = 1
 
 /** Random characters: long, of several classes that alternate, and no hash, uuid, path, date or version. */
 export function looksRandom(text: string): boolean {
-  if (text.length < 16 || !/\d|[a-z][A-Z]|[A-Z]{2}[a-z]/.test(text) || !/^[A-Za-z0-9+/=_.~:%-]+$/.test(text))
-    return false
-  if (/^(?:[0-9a-f]+|[0-9A-F]+|sha\d+[:-].*)$/.test(text) || /^\d[\d:.TZ+-]*$/.test(text)) return false
-  if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)) return false
-  if (!/\d/.test(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false
-  const runs = text.match(/[a-z]+|[A-Z]+|\d+|[^A-Za-z0-9]+/g)?.length ?? 0
-  return runs / text.length > 0.34
+  if (text.length < 16) return false
+  let seen = 0
+  let runs = 0
+  let before = -1
+  let beyondHex = 0
+  let beyondDate = !(kindAt(text, 0) === DIGIT)
+  let camel = false
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code >= 128) return false
+    const kind = KINDS[code] as number
+    if (kind === OTHER && SIGNS[code] !== 1) return false
+    seen |= kind
+    if (kind !== before) runs++
+    if (kind === UPPER && before === LOWER) camel = true
+    if (kind === LOWER && before === UPPER && index >= 2 && kindAt(text, index - 2) === UPPER) camel = true
+    before = kind
+    // Bit 1: no hex in small letters; bit 2: none in capitals.
+    if (kind === OTHER) beyondHex |= 3
+    else if (kind === LOWER) beyondHex |= code > 102 ? 3 : 2
+    else if (kind === UPPER) beyondHex |= code > 70 ? 3 : 1
+    if (!(kind === DIGIT || (code >= 43 && code <= 46 && code !== 44) || code === 58 || code === 84 || code === 90))
+      beyondDate = true
+  }
+  if ((seen & DIGIT) === 0 && !(camel && (seen & LOWER) !== 0 && (seen & UPPER) !== 0)) return false
+  if (beyondHex !== 3 || !beyondDate || runs / text.length <= 0.34) return false
+  if (text.startsWith('sha') && /^sha\d+[:-]/.test(text)) return false
+  return !(text.length === 36 && /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text))
 }

@@ -197,7 +197,6 @@ const ROWS: readonly Row[] = [
     rest(`[MNO][A-Za-z0-9_-]{22,27}\\.[A-Za-z0-9_-]{6}\\.[A-Za-z0-9_-]{27,40}`),
   ],
   ['grafana-key', 'eyJrIjoi', rest(`eyJrIjoi[A-Za-z0-9+/]{40,400}={0,3}`)],
-  ['rails-key', 'BAh7', rest(`BAh7[A-Za-z0-9+/%=]{40,1000}--[a-f0-9]{40,64}`)],
   ['gcp-hmac-key', 'GOOG1E GOOG', rest(`GOOG(?:1E)?[A-Z0-9]{18,60}(?![A-Za-z0-9])`)],
   ['dropbox-token', 'sl.', rest(`sl\\.(?:u\\.)?[A-Za-z0-9_-]{100,2000}`)],
   ['maxmind-key', 'mmk_', rest(`mmk_${S}{20,40}`)],
@@ -319,6 +318,23 @@ function detectJwt(source: Source, start: number, end: number): Detection {
   return parts < 2 ? undefined : { rule: 'jwt', start, end: at }
 }
 
+const railsEnd = (text: string, start: number, end: number): number => {
+  const at = text.slice(start, end).search(/[^A-Za-z0-9+/%=]/)
+  return at === -1 ? -1 : start + at
+}
+
+/** A signed cookie of Rails: up to a thousand characters, and only then what tells it. */
+function detectRailsCookie(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  if (!startsToken(text, start) || text.slice(start, end) !== 'BAh7') return undefined
+  source.looks += 1
+  const limit = Math.min(text.length, end + 1_001)
+  const stop = runEnd(source, end, limit, (from, to) => railsEnd(text, from, to), railsEnd)
+  if (stop - end < 40 || stop - end > 1_000) return undefined
+  const signature = /^--[a-f0-9]{40,64}/.exec(text.slice(stop, stop + 66))?.[0]
+  return signature === undefined ? undefined : { rule: 'rails-key', start, end: stop + signature.length }
+}
+
 /** Every mark, lower-cased where the automaton does so itself, with its detector. */
 export const PROVIDER_RULES: readonly (readonly [mark: string, detect: Detector])[] = [
   ...ROWS.flatMap(([rule, marks, pattern]) => {
@@ -328,4 +344,5 @@ export const PROVIDER_RULES: readonly (readonly [mark: string, detect: Detector]
   ...ADDRESSES.map(([rule, mark, pattern]) => [mark, detectAddress(rule, pattern)] as const),
   ...TAILS.map(([rule, mark, of, least, most, behind]) => [mark, detectTailed(rule, of, least, most, behind)] as const),
   ['eyJ', detectJwt],
+  ['BAh7', detectRailsCookie],
 ]

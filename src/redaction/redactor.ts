@@ -59,12 +59,17 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const known = createRegistered(registered)
   const judge = judgeOf(keys)
   const scan = rules.length === 0 && judge === judgeKey ? sharedScan() : createScan(rules, judge, keys.secret ?? [])
-  const counts = new Map<string, number>()
+  const counts = new Map<string, { written: string; count: number }>()
 
   /** Counts a finding and answers what to write in its place. */
   function mark({ rule, quote = '' }: Pick<Found, 'rule' | 'quote'>): string {
-    counts.set(rule, (counts.get(rule) ?? 0) + 1)
-    return placeholder === 'plain' ? `${quote}[REDACTED]${quote}` : `${quote}[REDACTED:${rule}]${quote}`
+    let counted = counts.get(rule)
+    if (counted === undefined) {
+      counted = { written: placeholder === 'plain' ? '[REDACTED]' : `[REDACTED:${rule}]`, count: 0 }
+      counts.set(rule, counted)
+    }
+    counted.count += 1
+    return quote === '' ? counted.written : quote + counted.written + quote
   }
 
   const isSettled = (input: string): boolean => input.length <= maxLength && known?.next(input, 0, 0) === undefined
@@ -105,7 +110,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     text,
     value: createWalk({ text, isClean: scan.isClean, isSettled, mark, judge, withheld: UNREADABLE }),
     stream: () => createStream({ known, scan, mark, withheld: UNREADABLE }),
-    findings: () => [...counts].map(([rule, count]) => ({ rule, count })),
+    findings: () => [...counts].map(([rule, { count }]) => ({ rule, count })),
   }
 }
 

@@ -33,7 +33,7 @@ export const createPosition = (): Position => ({ at: 0, floor: 0, judged: 0, cro
  * A text in which there is something to look at every few characters, on and on, was made to keep a redactor busy. More
  * than `CROWDED` looks ahead of one in `SPARSE` characters, the rest of each such line is withheld unread.
  */
-const CROWDED = 256
+const CROWDED = 384
 const SPARSE = 24
 
 export interface Scan {
@@ -75,55 +75,64 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     // What was found ahead of its word; the marks on the way to it come first, and may overlap it.
     let ahead: Found | undefined
     let askedAt = 0
-    let asked = { crowd: position.crowd, seen: position.seen }
+    let { at, floor, crowd, seen } = position
+    let askedCrowd = crowd
+    let askedSeen = seen
     for (let goesOn = false; ; ) {
-      const end = automaton.next(text, from, ahead?.start ?? limit, goesOn)
+      const end = automaton.next(text, from, ahead === undefined ? limit : ahead.start, goesOn)
       if (end === -1) {
         if (ahead === undefined || source === undefined) break
         emit(ahead)
-        source.floor = position.floor = from = position.at = ahead.end
+        source.floor = floor = from = at = ahead.end
         goesOn = false
         ahead = undefined
         continue
       }
       goesOn = true
       from = end
-      if (end <= position.at) continue
-      source ??= createSource(text, { floor: position.floor, judged: position.judged, final, judge: judged })
-      const before = { crowd: position.crowd, seen: position.seen }
-      const gap = Math.max(0, end - position.seen)
+      if (end <= at) continue
+      source ??= createSource(text, { floor, judged: position.judged, final, judge: judged })
+      const crowdBefore = crowd
+      const seenBefore = seen
+      const gap = end > seen ? end - seen : 0
       // A crowd is over when there is room between its words again.
-      if (position.crowd <= CROWDED || gap > SPARSE) position.crowd = Math.max(0, position.crowd - gap / SPARSE)
-      position.seen = Math.max(position.seen, end)
+      if (crowd > 0 && (crowd <= CROWDED || gap > SPARSE)) crowd = Math.max(0, crowd - gap / SPARSE)
+      seen += gap
       const looks = source.looks
       const found =
-        position.crowd > CROWDED
+        crowd > CROWDED
           ? { rule: 'crowded', start: end, end: source.lineEnd(end) }
           : detect(source, end, automaton.words())
-      position.crowd += source.looks - looks
+      crowd += source.looks - looks
       if (found === STARVED) {
-        Object.assign(position, ahead === undefined ? before : asked)
-        position.at = (ahead === undefined ? end : askedAt) - 1
-        position.judged = Math.min(source.judged, position.at)
+        const isAhead = ahead !== undefined
+        at = (isAhead ? askedAt : end) - 1
+        Object.assign(position, {
+          at,
+          floor,
+          crowd: isAhead ? askedCrowd : crowdBefore,
+          seen: isAhead ? askedSeen : seenBefore,
+          judged: Math.min(source.judged, at),
+        })
         return
       }
       if (found !== undefined && ahead === undefined && found.start > end && found.end > found.start) {
         ahead = found
         askedAt = end
-        asked = before
+        askedCrowd = crowdBefore
+        askedSeen = seenBefore
       } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
         if (found.end > found.start) emit(found)
-        if (found.rule === 'crowded') position.seen = found.end
-        source.floor = position.floor = from = found.end
+        if (found.rule === 'crowded') seen = found.end
+        source.floor = floor = from = found.end
         goesOn = false
         if (ahead !== undefined && found.end > ahead.start) {
           ahead = found.end < ahead.end ? { rule: ahead.rule, start: found.end, end: ahead.end } : undefined
         }
       }
-      position.at = ahead === undefined ? from : askedAt
+      at = ahead === undefined ? from : askedAt
     }
-    position.judged = source?.judged ?? position.judged
-    position.at = Math.max(position.at, limit)
+    Object.assign(position, { at: Math.max(at, limit), floor, crowd, seen, judged: source?.judged ?? position.judged })
   }
 
   function detect(source: Source, end: number, words: readonly number[]): Found | typeof STARVED | undefined {
@@ -150,6 +159,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
 }
 
 const MAX_NAMES = 2_000
+const MAX_NAME = 288
 
 /** The same few names come again and again. */
 function remembering(judge: (name: string) => KeyKind): (name: string) => KeyKind {
@@ -159,7 +169,8 @@ function remembering(judge: (name: string) => KeyKind): (name: string) => KeyKin
     if (before !== undefined) return before
     const kind = judge(name)
     if (known.size >= MAX_NAMES) known.clear()
-    if (name.length <= 64) known.set(name, kind)
+    // A piece of a text would keep the whole of it alive.
+    if (name.length <= MAX_NAME) known.set(Buffer.from(name, 'latin1').toString('latin1'), kind)
     return kind
   }
 }

@@ -3,9 +3,11 @@ import { type Detection, type Source, STARVED } from './boundary.js'
 import { looksMixed, looksRandom } from './plausible.js'
 
 /** `AUTH x` and `AUTH user x` of Redis and mail, `IDENTIFY x` of chat, `SETUSER user on >x`. */
-export function detectAuthentication({ text, lineEnd }: Source, start: number, end: number): Detection {
+export function detectAuthentication(source: Source, start: number, end: number): Detection {
+  const { text, lineEnd } = source
   const word = text.slice(start, end)
   if (word !== word.toUpperCase() || !/^$|[\s"'>:]/.test(text.slice(Math.max(0, start - 1), start))) return undefined
+  source.looks += 1
   const found = (word.startsWith('SETUSER') ? OPENED : COMMAND).exec(text.slice(end, Math.min(lineEnd(end), end + 400)))
   const secret = found?.[1]
   if (found === null || secret === undefined || !/\d/.test(secret) || !/[A-Za-z]/.test(secret)) return undefined
@@ -64,9 +66,12 @@ export function detectPasswordFile({ text }: Source, _start: number, end: number
 /** Ends of names in letters that no ASCII name has: `Contraseña`, `пароль`, `密码`; and one of three words. */
 export const FOREIGN_NAMES: readonly string[] = ['mot de passe', 'ña', 'ь', '码', 'ド']
 
-export function detectForeignName({ text, lineEnd }: Source, start: number, end: number): Detection {
+export function detectForeignName(source: Source, start: number, end: number): Detection {
+  const { text, lineEnd } = source
+  if (end - start === 1 && !'лЛ密ー'.includes(text.charAt(start - 1))) return undefined
   if (!/(?:mot de passe|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end)))
     return undefined
+  source.looks += 1
   const found = /^["']?[ \t]{0,3}[:=：][ \t]{0,3}["']?([^\s"',;<>&]{4,200})/.exec(
     text.slice(end, Math.min(lineEnd(start), end + 210)),
   )

@@ -1,6 +1,6 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
-import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
+import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
 import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
@@ -24,18 +24,47 @@ const NAME_WORDS =
 
 /** `Bearer x`, `Basic x` where no header's name stands before it. */
 function detectScheme(source: Source, start: number, end: number): Detection {
-  const { text, lineEnd } = source
+  const { text } = source
   if (!startsToken(text, start) || !/[ \t:=+]/.test(text[end] ?? '')) return undefined
   source.looks += 1
-  const credentials = /^[ \t:=+]{1,4}["']?([A-Za-z0-9+/_.~=-]{12,})/.exec(
-    text.slice(end, Math.min(lineEnd(end), end + 8_192)),
-  )
-  const written = credentials?.[1]
-  if (credentials === null || written === undefined) return undefined
-  if (!looksMixed(written) && !/^[A-Za-z0-9+/]{16,}={1,2}$/.test(written)) return undefined
-  if (/^[A-Za-z]+(?:[-_.=][A-Za-z0-9]{1,12})*$/.test(written) && !/[a-z][A-Z]/.test(written)) return undefined
-  const from = end + credentials[0].length - written.length
-  return { rule: 'authorization', start: from, end: from + written.length }
+  const from = credentialsStart(source, end)
+  if (from === -1) return undefined
+  const written = text.slice(from, credentialsEnd(source, end, from))
+  if (isCredentials(written)) return { rule: 'authorization', start: from, end: from + written.length }
+  // What was read in vain is read again behind the next word within it.
+  source.looks += written.length >> 6
+  return undefined
+}
+
+/** At least twelve characters behind up to four signs and perhaps a quote. */
+function credentialsStart(source: Source, end: number): number {
+  const { text } = source
+  let signs = 0
+  while (signs < 4 && /[ \t:=+]/.test(text.charAt(end + signs))) signs++
+  for (; signs > 0; signs--) {
+    const sign = text.charCodeAt(end + signs)
+    const from = end + signs + (sign === 34 || sign === 39 ? 1 : 0)
+    if (credentialsEnd(source, end, from) - from >= 12) return from
+  }
+  return -1
+}
+
+function credentialsEnd(source: Source, end: number, from: number): number {
+  const limit = Math.min(source.lineEnd(end), end + 8_192)
+  return from >= limit ? from : runEnd(source, from, limit, (start, to) => codesEnd(source.text, start, to), codesEnd)
+}
+
+function codesEnd(text: string, start: number, end: number): number {
+  for (let index = start; index < end; index++) {
+    const code = text.charCodeAt(index)
+    if (!isNameCode(code) && code !== 61 && code !== 47 && code !== 43 && code !== 126) return index
+  }
+  return -1
+}
+
+function isCredentials(written: string): boolean {
+  if (!looksMixed(written) && !/^[A-Za-z0-9+/]{16,}={1,2}$/.test(written)) return false
+  return !/^[A-Za-z]+(?:[-_.=][A-Za-z0-9]{1,12})*$/.test(written) || /[a-z][A-Z]/.test(written)
 }
 
 /** Crypt hashes (`$2b$…`, `$6$…`) and their like: what is hashed can be guessed. */

@@ -75,6 +75,7 @@ const ORACLE_USER = /(?:^|[\s"'`=])([\w$.-]{1,64})\/([^\s"'`/:]{4,128})$/
 /** `user/password@//host`, `user:password@tcp(host:3306)/db` at its `@tcp(`, and `thin:user/password@` at its `thin:`. */
 export function detectDataSource(source: Source, start: number, end: number): Detection {
   const { text } = source
+  source.looks += 1
   if (text.charCodeAt(start) !== 64) {
     const oracle = /^[\w$.-]{1,60}\/([^\s/@"']{1,128})(?=@)/.exec(text.slice(end, end + 200))
     if (oracle?.[1] === undefined) return undefined

@@ -144,4 +144,69 @@ describe('time', () => {
       assert.ok(hostile < Math.max(150, 20 * plain), `${hostile.toFixed(0)} ms per MB, plain words ${plain.toFixed(0)}`)
     })
   }
+
+  /** How many times as long as a bare loop over its characters a text takes: what else the machine does slows both. */
+  function timesALoop(text: string): number {
+    let redacted = Number.POSITIVE_INFINITY
+    let looped = Number.POSITIVE_INFINITY
+    const until = performance.now() + 1_000
+    for (let round = 0; round < 8 || (performance.now() < until && round < 60); round++) {
+      const started = performance.now()
+      redactor.text(text)
+      const between = performance.now()
+      let hash = 0
+      for (let index = 0; index < text.length; index++) hash = (hash * 31 + text.charCodeAt(index)) | 0
+      looped = Math.min(looped, performance.now() - between + (hash === 0.5 ? 1 : 0))
+      redacted = Math.min(redacted, between - started)
+    }
+    return redacted / looped
+  }
+
+  for (const piece of [
+    ...[
+      'password: aaaaaaaa bbbbbbbb ',
+      'token: aaaaaaaa bbbbbbbb ',
+      'secret: aaaaaaaa bbbbbbbb ',
+      'api_key: aaaaaaaa bbbbbbbb ',
+      'credentials: aaaaaaaa bbbbbbbb ',
+      'key: aB3aB3aB3aB3aB3aB3 ',
+      'key=aB3aB3aB3aB3aB3aB3 ',
+      'auth=aB3aB3aB3aB3aB3aB3 ',
+      'password: hunter2 hunter2 hunter2 hunter2 ',
+    ],
+    ...['Authorization:[', 'basic=', `BAh7${'='.repeat(30)}`, 'a_key_b.', '@//', 'A', 'key-', '密码'],
+    ...['token:token:', '-----BEGIN ', '"""', '{"a":', '://a:b', 'authorization: ', 'password: password: '],
+  ]) {
+    it(`fifty kilobytes of ${JSON.stringify(piece)} cost so many times a bare loop over them, and no more`, () => {
+      const text = Buffer.from(piece.repeat(Math.ceil(50_000 / piece.length))).toString('utf8')
+      const times = timesALoop(text)
+      assert.ok(times < 60, `${times.toFixed(0)} times as long`)
+    })
+  }
+
+  for (const [what, text, read] of [
+    [
+      'a list in JSON',
+      JSON.stringify(Array.from({ length: 2_000 }, (_, index) => ({ user: `u${index}`, password: `pw${index}x7` }))),
+      2_000,
+    ],
+    ['keys in JSON', JSON.stringify(Array.from({ length: 1_500 }, (_, index) => ({ token: `t0k${index}Qz` }))), 1_500],
+    ['an environment', Array.from({ length: 1_000 }, (_, index) => `DB${index}_PASS=h${index}x`).join('\n'), 1_000],
+    ['a query', `https://h/?${Array.from({ length: 1_000 }, (_, i) => `password=h${i}x`).join('&')}`, 1_000],
+    ['many masks', JSON.stringify(Array.from({ length: 2_000 }, () => ({ id: 'u1', password: '********' }))), 0],
+  ] as const) {
+    it(`${what} is read to its end, not withheld as a crowd`, () => {
+      const own = createRedactor()
+      own.text(text)
+      const counts = own.findings()
+      assert.deepEqual(
+        counts.filter(({ rule }) => rule === 'crowded'),
+        [],
+      )
+      assert.equal(
+        counts.reduce((sum, { count }) => sum + count, 0),
+        read,
+      )
+    })
+  }
 })
