@@ -59,16 +59,17 @@ export const Tail = z
  * is allowed: they are path segments and flags. Only ASCII blanks are trimmed.
  */
 export const ContainerId = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? value.replace(/^[ \t\r\n\f\v]+|[ \t\r\n\f\v]+$/g, '') : value),
-    z
-      .string('it must be a string')
-      .regex(
-        /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
-        `it must be 1-${MAX_CONTAINER_ID_LENGTH} letters, digits, hyphens, underscores and dots, beginning with a letter or digit`,
-      ),
+  .string('it must be a string')
+  .overwrite((value) => (/^[ \t\r\n\f\v]|[ \t\r\n\f\v]$/.test(value) ? withoutBlanks(value) : value))
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
+    `it must be 1-${MAX_CONTAINER_ID_LENGTH} letters, digits, hyphens, underscores and dots, beginning with a letter or digit`,
   )
   .describe('Container ID or name')
+
+function withoutBlanks(value: string): string {
+  return value.replace(/^[ \t\r\n\f\v]+|[ \t\r\n\f\v]+$/g, '')
+}
 
 type Checked<K extends string, T> = ({ valid: true } & Record<K, T>) | { valid: false; error: string }
 

@@ -2,7 +2,7 @@
 import { race } from './deadline.js'
 import { Failure, isFailure } from './failure.js'
 import type { ProviderClient, RequestOptions } from './provider.js'
-import { STOP, type Stop } from './stop.js'
+import { type Stop, withSignal } from './stop.js'
 import type { Listeners, SkillContext } from './tool.js'
 
 const DEFAULT_TIMEOUTS = { defaultMs: 15_000, maxMs: 30_000 }
@@ -51,13 +51,7 @@ export function requestOptions(
   timeoutMs: number,
   { onOutput, onProgress, runId, recorded }: Listeners & Pick<SkillContext, 'runId' | 'recorded'> = {},
 ): RequestOptions {
-  const options = {
-    get signal() {
-      return stop.abortSignal()
-    },
-    timeoutMs,
-    [STOP]: stop.signal,
-  }
+  const options = withSignal({ timeoutMs }, stop)
   if (onOutput !== undefined) Object.assign(options, { onOutput })
   if (onProgress !== undefined) Object.assign(options, { onProgress })
   if (recorded !== undefined) Object.assign(options, { recorded })
@@ -68,7 +62,10 @@ export function requestOptions(
 export async function ask(
   client: ProviderClient,
   system: string,
-  ...[method, path, body, options]: Required<Parameters<ProviderClient['request']>>
+  method: string,
+  path: string,
+  body: unknown,
+  options: RequestOptions,
 ): Promise<unknown> {
   try {
     return await client.request(method, path, body, options)

@@ -27,44 +27,49 @@ export function race<T>(
     const working = begin(work, stop)
     const onDeadline = () => {
       if (postponedMs > 0) {
-        timers.push(setTimeout(onDeadline, postponedMs))
+        deadline = setTimeout(onDeadline, postponedMs)
         postponedMs = 0
         return
       }
       const timeout = new Failure('TIMEOUT', `The request took longer than ${timeoutMs} ms.`, {
         details: { timeout_ms: timeoutMs },
       })
-      end(() => reject(timeout))
+      fail(timeout)
       stop.abort(timeout)
     }
-    const timers = [setTimeout(onDeadline, timeoutMs)]
+    let deadline = setTimeout(onDeadline, timeoutMs)
+    let grace: NodeJS.Timeout | undefined
     const onAbort = () => {
       const failure = aborted()
       stop.abort(failure)
-      if (abortGraceMs === 0) end(() => reject(failure))
-      else timers.push(setTimeout(() => end(() => reject(failure)), abortGraceMs))
+      if (abortGraceMs === 0) fail(failure)
+      else grace ??= setTimeout(fail, abortGraceMs, failure)
     }
-    const end = (settle: () => void) => {
-      for (const timer of timers) clearTimeout(timer)
-      settle()
+    const end = () => {
+      clearTimeout(deadline)
+      clearTimeout(grace)
       try {
         hostSignal?.removeEventListener('abort', onAbort)
       } catch {
         // The host's signal is whatever the host handed over.
       }
     }
+    const fail = (error: unknown) => {
+      end()
+      reject(error)
+    }
     try {
       // The work itself may have led the host to abort.
       if (hostSignal?.aborted) onAbort()
       else hostSignal?.addEventListener('abort', onAbort, { once: true })
     } catch (error) {
-      end(() => reject(error))
+      fail(error)
     }
     // Both ways are handled: work that fails after the race is decided is nobody's unhandled rejection.
-    working.then(
-      (value) => end(() => resolve(value)),
-      (error) => end(() => reject(error)),
-    )
+    working.then((value) => {
+      end()
+      resolve(value)
+    }, fail)
   })
 }
 

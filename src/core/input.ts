@@ -23,7 +23,7 @@ const PARSED_BY = new WeakMap<object, z.ZodType>()
 
 /** A member that is `null` was left out by its sender: models write every field they know. */
 export function withoutNulls(data: DataObject): DataObject {
-  return omit(data, (_key, member) => member === null)
+  return Object.values(data).includes(null) ? omit(data, (_key, member) => member === null) : data
 }
 
 /** JSON Schema (draft 2020-12) of what a caller may send: the same zod that parses it. */

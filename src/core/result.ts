@@ -21,10 +21,11 @@ export function successResult(
       { retriable: false },
     )
   }
-  return {
-    result,
-    metadata: { ...shown, ...truncated, ...told(removed), success: true, action, layer, timestamp: now() },
-  }
+  // One spread only: what is added one by one costs a tenth of it.
+  const metadata = { ...shown, untrusted: true, success: true as const, action, layer, timestamp: now() }
+  if (truncated !== undefined) Object.assign(metadata, truncated)
+  if (isAny(removed)) Object.assign(metadata, { removed_characters: removed })
+  return { result, metadata }
 }
 
 export function failureResult(failure: Failure, action: string | undefined, redactor: Redactor): SkillResult {
@@ -65,13 +66,28 @@ const sanitized = (text: string, removed: Removed): string =>
 
 const told = (removed: Removed): { untrusted: true; removed_characters?: Removed } => ({
   untrusted: true,
-  ...(Object.keys(removed).length > 0 && { removed_characters: removed }),
+  ...(isAny(removed) && { removed_characters: removed }),
 })
+
+function isAny(removed: Removed): boolean {
+  for (const _ in removed) return true
+  return false
+}
 
 const shorten = (text: string): string =>
   text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…`.toWellFormed() : text
 
-const now = (): string => new Date().toISOString()
+let lastSecond = { second: -1, text: '' }
+
+/** As `Date.toISOString`, which takes longer than all else here; many results leave within one second. */
+function now(): string {
+  const milliseconds = Date.now()
+  const second = Math.floor(milliseconds / 1000)
+  if (second !== lastSecond.second) {
+    lastSecond = { second, text: new Date(second * 1000).toISOString().slice(0, -4) }
+  }
+  return `${lastSecond.text}${String(milliseconds - second * 1000).padStart(3, '0')}Z`
+}
 
 /** Keeps the head and the tail of a text too long; how much is missing is said beside the text, which could be forged. */
 function capText(text: string): {

@@ -9,6 +9,7 @@ import { type JsonSchema, parseInput, toJsonSchema } from './input.js'
 import { containLogger, type Logger } from './provider.js'
 import { createRedactedOutput } from './redacted-output.js'
 import { failureResult, successResult } from './result.js'
+import { withSignal } from './stop.js'
 import type { Objection, Risk, SkillContext, SkillResult, Tool, ToolMeta, Validation } from './tool.js'
 
 // The skill author's surface is this module, failure.ts, image.ts, run-spec.ts and the redaction.
@@ -173,14 +174,14 @@ export function defineSkill(definition: SkillDefinition): Skill {
     }
   }
 
-  async function execute(params: unknown, context?: SkillContext): Promise<SkillResult> {
+  function execute(params: unknown, context?: SkillContext): Promise<SkillResult> {
     let chosen: Tool | undefined
     try {
       const { tool, rest } = choose(params)
       chosen = tool
-      return await tool.perform(tool.parse(rest), context ?? {})
+      return tool.perform(tool.parse(rest), context ?? {})
     } catch (error) {
-      return failureResult(asFailure(error), chosen?.meta.action, redactorOf(context))
+      return Promise.resolve(failureResult(asFailure(error), chosen?.meta.action, redactorOf(context)))
     }
   }
 
@@ -222,21 +223,24 @@ function createTool(skill: SkillDefinition, name: string, actionName: string, de
       const deadline = Date.now() + deadlineMs
       const { text, data } = await race(
         (stop) =>
-          run(input, {
-            get signal() {
-              return stop.abortSignal()
-            },
-            constraints,
-            isSigned: context.isSigned,
-            runId,
-            request(method, path, body) {
-              // A call that ended while its action looked elsewhere begins nothing more.
-              if (stop.signal.aborted) return Promise.reject(stop.signal.reason)
-              asked = true
-              const timeoutMs = Math.max(1, deadline - Date.now())
-              return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, told))
-            },
-          }),
+          run(
+            input,
+            withSignal<Omit<ActionContext<unknown>, 'signal'>>(
+              {
+                constraints,
+                isSigned: context.isSigned,
+                runId,
+                request(method, path, body) {
+                  // A call that ended while its action looked elsewhere begins nothing more.
+                  if (stop.signal.aborted) return Promise.reject(stop.signal.reason)
+                  asked = true
+                  const timeoutMs = Math.max(1, deadline - Date.now())
+                  return ask(chosen.client, skill.system, method, path, body, requestOptions(stop, timeoutMs, told))
+                },
+              },
+              stop,
+            ),
+          ),
         { timeoutMs: deadlineMs, abortGraceMs, signal: context.signal },
       )
       return successResult({ action: actionName, layer: skill.layer, text, data }, redactor)

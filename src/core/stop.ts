@@ -20,10 +20,28 @@ export interface Stop {
   abort(reason: Failure): void
 }
 
-/** Under this key the options of a request carry the StopSignal that their `signal` stands for. */
-export const STOP: unique symbol = Symbol('skillgate.stop')
+/** Under this key the options of a request carry the stop that their `signal` stands for. */
+const STOP: unique symbol = Symbol('skillgate.stop')
 
-export const stopSignalOf = (options: object): StopSignal | undefined => (options as { [STOP]?: StopSignal })[STOP]
+export const stopSignalOf = (options: object): StopSignal | undefined => (options as { [STOP]?: Stop })[STOP]?.signal
+
+/**
+ * Gives the object an AbortSignal, made when it is first read. One getter for all of them: with one of its own, every
+ * object would have a shape of its own, and whatever reads it would have to look its members up anew.
+ */
+export function withSignal<T extends object>(target: T, stop: Stop): T & { readonly signal: AbortSignal } {
+  const carrier = target as T & { [STOP]: Stop; readonly signal: AbortSignal }
+  carrier[STOP] = stop
+  return Object.defineProperty(carrier, 'signal', SIGNAL)
+}
+
+const SIGNAL: PropertyDescriptor & ThisType<{ [STOP]: Stop }> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    return this[STOP].abortSignal()
+  },
+}
 
 /** `postpone` moves the deadline that this stop stands for. */
 export const createStop = (postpone?: StopSignal['postpone']): Stop => new LightStop(postpone)
@@ -32,7 +50,8 @@ export const createStop = (postpone?: StopSignal['postpone']): Stop => new Light
 class LightStop implements Stop, StopSignal {
   reason: Failure | undefined
   readonly postpone: StopSignal['postpone']
-  readonly #listeners = new Set<() => void>()
+  /** One or two, for which a set would take longer. */
+  readonly #listeners: (() => void)[] = []
   #controller: AbortController | undefined
 
   constructor(postpone: StopSignal['postpone']) {
@@ -52,11 +71,12 @@ class LightStop implements Stop, StopSignal {
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.add(listener)
+    if (!this.#listeners.includes(listener)) this.#listeners.push(listener)
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.delete(listener)
+    const at = this.#listeners.indexOf(listener)
+    if (at !== -1) this.#listeners.splice(at, 1)
   }
 
   abortSignal(): AbortSignal {
@@ -71,8 +91,8 @@ class LightStop implements Stop, StopSignal {
     if (this.reason !== undefined) return
     this.reason = why
     this.#controller?.abort(asDomException(why))
-    for (const listener of this.#listeners) listener()
-    this.#listeners.clear()
+    // One at a time: a listener may remove another.
+    for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) next()
   }
 }
 

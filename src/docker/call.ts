@@ -6,7 +6,7 @@ import { isFailure } from '../core/failure.js'
 import type { StopSignal } from '../core/stop.js'
 import type { Endpoint } from './connect.js'
 import { type EngineRoute, engineTarget, type PathValues } from './engine-routes.js'
-import { exchange } from './exchange.js'
+import { type ExchangeHandler, exchange, type Headers } from './exchange.js'
 import { hijack } from './hijack.js'
 import { connectionFailure, malformedAnswer, oversizedAnswer, upstreamFailure } from './upstream.js'
 
@@ -32,7 +32,7 @@ export interface CallOptions extends PathValues {
 
 export interface Answer {
   status: number
-  headers: Record<string, string | string[] | undefined>
+  headers: Headers
   text: string
 }
 
@@ -53,12 +53,6 @@ export interface CallerOptions {
   /** The connection broke: what was learnt about the engine may no longer hold. */
   onLost: () => void
   onCall?: ((call: EngineCall) => void) | undefined
-}
-
-/** A call under way. */
-interface Call extends Pick<EngineCall, 'status'> {
-  target: ReturnType<typeof engineTarget>
-  startedAt: number
 }
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -91,49 +85,22 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
     options: CallOptions,
     onChunk: (chunk: Buffer) => void,
   ): Promise<Omit<Answer, 'text'>> {
-    const { body, signal, maxBytes = MAX_BODY_BYTES } = options
-    const call = begin(route, options)
+    const { body, signal } = options
+    const call = new Call(route, options, onChunk)
     const { method, template, path } = call.target
-    let accepted = false
-    let headers: Answer['headers'] = {}
-    let bytes = 0
-    const refusal: Buffer[] = []
     try {
       signal.throwIfAborted()
-      await exchange(
-        pool,
-        { method, path, body, signal },
-        {
-          onStatus(status, given) {
-            call.status = status
-            headers = given
-            accepted = isDone(route, status)
-          },
-          onChunk(chunk) {
-            bytes += chunk.length
-            const most = accepted ? maxBytes : MAX_BODY_BYTES
-            if (bytes > most) throw oversizedAnswer(template, `${most} bytes`)
-            if (accepted) onChunk(chunk)
-            else if (bytes <= MAX_REFUSAL_BYTES) refusal.push(chunk)
-          },
-        },
-      )
-      const { status = 0 } = call
-      if (accepted) return { status, headers }
+      await exchange(pool, { method, path, body, signal }, call)
+      const { status = 0, headers } = call
+      if (call.accepted) return { status, headers }
       if (status < 300) throw malformedAnswer(template, `its status is ${status}`)
-      throw upstreamFailure(status, Buffer.concat(refusal).toString('utf8'), `${method} ${template}`)
+      throw upstreamFailure(status, call.refusal(), `${method} ${template}`)
     } catch (error) {
       throw failed(error, signal)
     } finally {
       ended(call)
     }
   }
-
-  const begin = (route: EngineRoute, options: CallOptions): Call => ({
-    target: engineTarget(route, options.version, options),
-    startedAt: performance.now(),
-    status: undefined,
-  })
 
   function failed(error: unknown, signal: StopSignal): unknown {
     if (signal.aborted) return signal.reason
@@ -159,7 +126,7 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
 
     async upgrade(route, options) {
       const { signal } = options
-      const call = begin(route, options)
+      const call = new Call(route, options)
       const { method, path, template } = call.target
       try {
         signal.throwIfAborted()
@@ -180,6 +147,47 @@ export function createCaller({ endpoint, onLost, onCall }: CallerOptions): Calle
       for (const socket of taken) socket.destroy()
       await pool.destroy()
     },
+  }
+}
+
+/** A call under way. */
+class Call implements ExchangeHandler {
+  readonly target: ReturnType<typeof engineTarget>
+  readonly startedAt = performance.now()
+  /** Undefined until there is an answer. */
+  status: number | undefined
+  headers: Headers = {}
+  /** It was done; else its body is a refusal. */
+  accepted = false
+  readonly #route: EngineRoute
+  readonly #maxBytes: number
+  readonly #onChunk: (chunk: Buffer) => void
+  readonly #refusal: Buffer[] = []
+  #bytes = 0
+
+  constructor(route: EngineRoute, options: CallOptions, onChunk = (_chunk: Buffer): void => {}) {
+    this.target = engineTarget(route, options.version, options)
+    this.#route = route
+    this.#maxBytes = options.maxBytes ?? MAX_BODY_BYTES
+    this.#onChunk = onChunk
+  }
+
+  onStatus(status: number, headers: Headers): void {
+    this.status = status
+    this.headers = headers
+    this.accepted = isDone(this.#route, status)
+  }
+
+  onChunk(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    const most = this.accepted ? this.#maxBytes : MAX_BODY_BYTES
+    if (this.#bytes > most) throw oversizedAnswer(this.target.template, `${most} bytes`)
+    if (this.accepted) this.#onChunk(chunk)
+    else if (this.#bytes <= MAX_REFUSAL_BYTES) this.#refusal.push(chunk)
+  }
+
+  refusal(): string {
+    return Buffer.concat(this.#refusal).toString('utf8')
   }
 }
 

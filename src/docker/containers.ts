@@ -46,10 +46,8 @@ export function containerDetails(container: Record<string, unknown>, now: Date):
   const config = fieldsOf(container.Config)
   const host = fieldsOf(container.HostConfig)
   const network = fieldsOf(container.NetworkSettings)
-  const startedAt = instantOf(state.StartedAt)
-  const finishedAt = instantOf(state.FinishedAt)
   const status = textOf(state.Status)
-  return {
+  const details: Record<string, unknown> = {
     id: textOf(container.Id),
     name: nameOf([textOf(container.Name)]),
     image: textOf(config.Image),
@@ -57,9 +55,6 @@ export function containerDetails(container: Record<string, unknown>, now: Date):
     state: humanState(state, now),
     created: instantOf(container.Created) ?? '',
     image_id: textOf(container.Image),
-    ...(startedAt && { started_at: startedAt }),
-    ...(finishedAt && status !== 'running' && { finished_at: finishedAt }),
-    ...(finishedAt && status !== 'running' && { exit_code: numberOf(state.ExitCode) }),
     oom_killed: state.OOMKilled === true,
     restart_count: numberOf(container.RestartCount),
     restart_policy: textOf(fieldsOf(host.RestartPolicy).Name) || 'no',
@@ -68,23 +63,41 @@ export function containerDetails(container: Record<string, unknown>, now: Date):
     workdir: textOf(config.WorkingDir),
     user: textOf(config.User),
     tty: config.Tty === true,
-    env_names: textsOf(config.Env).map((entry) => entry.replace(/=.*$/s, '')),
+    env_names: textsOf(config.Env).map(nameOfEntry),
     labels: labelsOf(config.Labels),
     ports: portBindings(network.Ports),
-    mounts: listOf(container.Mounts)
-      .map(fieldsOf)
-      .map((mount) => ({
-        type: textOf(mount.Type),
-        source: textOf(mount.Source),
-        target: textOf(mount.Destination),
-        read_only: mount.RW !== true,
-      })),
-    networks: Object.entries(fieldsOf(network.Networks)).map(([name, endpoint]) => ({
-      name,
-      ip_address: textOf(fieldsOf(endpoint).IPAddress),
-    })),
+    mounts: listOf(container.Mounts).map(mountOf),
+    networks: Object.entries(fieldsOf(network.Networks)).map(networkOf),
+  }
+  const startedAt = instantOf(state.StartedAt)
+  const finishedAt = status === 'running' ? undefined : instantOf(state.FinishedAt)
+  if (startedAt !== undefined) details.started_at = startedAt
+  if (finishedAt !== undefined) {
+    details.finished_at = finishedAt
+    details.exit_code = numberOf(state.ExitCode)
+  }
+  return details
+}
+
+function nameOfEntry(entry: string): string {
+  const split = entry.indexOf('=')
+  return split === -1 ? entry : entry.slice(0, split)
+}
+
+function mountOf(listed: unknown): Record<string, unknown> {
+  const mount = fieldsOf(listed)
+  return {
+    type: textOf(mount.Type),
+    source: textOf(mount.Source),
+    target: textOf(mount.Destination),
+    read_only: mount.RW !== true,
   }
 }
+
+const networkOf = ([name, endpoint]: [string, unknown]): Record<string, unknown> => ({
+  name,
+  ip_address: textOf(fieldsOf(endpoint).IPAddress),
+})
 
 /** A linked container has further names of the form `/other/alias`; its own has one slash only. */
 function nameOf(names: string[]): string {

@@ -32,8 +32,16 @@ export interface PathValues {
   query?: Record<string, string | number | boolean> | undefined
 }
 
-/** Values are checked before they get here; this is the last look at what goes on the wire. */
-const FINAL_PATH = /^\/(?:v1\.[0-9]+\/)?[A-Za-z0-9_.%-]+(?:\/[A-Za-z0-9_.%-]+)*(?:\?[A-Za-z0-9_.%=&+*-]*)?$/
+/**
+ * Values are checked before they get here; this is the last look at what goes on the wire: no segment is empty, `.` or
+ * `..`.
+ */
+const FINAL_PATH = /^(?:\/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9_.%-]+)+(?:\?[A-Za-z0-9_.%=&+*-]*)?$/
+
+/** What stands before and behind the value in a route's path. */
+const PARTS = Object.fromEntries(
+  Object.entries(ENGINE_ROUTES).map(([route, [, template]]) => [route, template.split(/\{(?:id|image)\}/)]),
+) as Record<EngineRoute, [before: string, behind?: string]>
 
 /** Builds a route's path; `version` is the negotiated API version, absent for the routes that need none. */
 export function engineTarget(
@@ -42,17 +50,20 @@ export function engineTarget(
   { id, image, query }: PathValues,
 ): { method: 'GET' | 'POST' | 'DELETE'; template: string; path: string } {
   const [method, template] = ENGINE_ROUTES[route]
-  if (template.includes('{id}') && !CONTAINER_ID.test(id ?? '')) throw unsafe(template)
-  const filled = template
-    .replace('{id}', id ?? '')
-    .replace('{image}', () => (image ?? '').split('/').map(encodeURIComponent).join('/'))
-  let search = ''
+  const [before, behind] = PARTS[route]
+  let path = version === undefined ? before : `/v${version}${before}`
+  if (behind !== undefined) {
+    if (route !== 'imageInspect' && !CONTAINER_ID.test(id ?? '')) throw unsafe(template)
+    path += route === 'imageInspect' ? (image ?? '').split('/').map(encodeURIComponent).join('/') : id
+    path += behind
+  }
+  let separator = '?'
   for (const name in query) {
     const value = query[name] as string | number | boolean
-    search += `${search === '' ? '?' : '&'}${name}=${typeof value === 'string' ? encodeURIComponent(value) : value}`
+    path += `${separator}${name}=${typeof value === 'string' ? encodeURIComponent(value) : value}`
+    separator = '&'
   }
-  const path = `${version === undefined ? '' : `/v${version}`}${filled}${search}`
-  if (!FINAL_PATH.test(path) || /\/\.{1,2}(?:\/|\?|$)/.test(path)) throw unsafe(template)
+  if (!FINAL_PATH.test(path)) throw unsafe(template)
   return { method, template, path }
 }
 

@@ -14,8 +14,10 @@ export interface ExchangeRequest {
   signal: StopSignal
 }
 
+export type Headers = Record<string, string | string[] | undefined>
+
 export interface ExchangeHandler {
-  onStatus(status: number, headers: Record<string, string | string[] | undefined>): void
+  onStatus(status: number, headers: Headers): void
   /** A throw ends the exchange with that error. */
   onChunk(chunk: Buffer): void
   /** The connection was taken over; from here on it is the handler's. */
@@ -36,54 +38,78 @@ const endlessly = (): Failure =>
 export function exchange(dispatcher: Dispatcher, request: ExchangeRequest, handler: ExchangeHandler): Promise<void> {
   const { method, path, body, upgrade, signal } = request
   return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined
-    let preliminary = 0
-    const onAbort = () => {
-      const reason = signal.reason ?? new Error('aborted')
-      controller?.abort(reason)
-      // While the connection is still being made there is nothing to abort yet.
-      reject(reason)
-    }
-    const settled = () => signal.removeEventListener('abort', onAbort)
-    signal.addEventListener('abort', onAbort, { once: true })
     const sent: Dispatcher.DispatchOptions = { method, path }
     if (upgrade !== undefined) sent.upgrade = upgrade
     if (body !== undefined) {
       sent.body = JSON.stringify(body)
       sent.headers = { 'content-type': 'application/json' }
     }
-    dispatcher.dispatch(sent, {
-      onRequestStart(started) {
-        controller = started
-        if (signal.aborted) onAbort()
-      },
-      onRequestUpgrade(_controller, _status, _headers, socket) {
-        settled()
-        // Nobody waits for it any more.
-        if (signal.aborted || handler.onUpgrade === undefined) socket.destroy()
-        else handler.onUpgrade(socket)
-        resolve()
-      },
-      onResponseStart(current, status, headers) {
-        if (status >= 200) return handler.onStatus(status, headers)
-        preliminary++
-        if (preliminary > MAX_PRELIMINARY) current.abort(endlessly())
-      },
-      onResponseData(current, chunk) {
-        try {
-          handler.onChunk(chunk)
-        } catch (error) {
-          current.abort(error as Error)
-        }
-      },
-      onResponseEnd() {
-        settled()
-        resolve()
-      },
-      onResponseError(_controller, error) {
-        settled()
-        reject(error)
-      },
-    })
+    dispatcher.dispatch(sent, new Exchange(signal, handler, resolve, reject))
   })
+}
+
+/** A class, since its functions made anew for each call would cost more than what they do. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #signal: StopSignal
+  readonly #handler: ExchangeHandler
+  readonly #resolve: () => void
+  readonly #reject: (error: unknown) => void
+  readonly #onAbort = () => this.#abort()
+  #controller: Dispatcher.DispatchController | undefined
+  #preliminary = 0
+
+  constructor(signal: StopSignal, handler: ExchangeHandler, resolve: () => void, reject: (error: unknown) => void) {
+    this.#signal = signal
+    this.#handler = handler
+    this.#resolve = resolve
+    this.#reject = reject
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#signal.aborted) this.#abort()
+  }
+
+  onRequestUpgrade(_controller: unknown, _status: unknown, _headers: unknown, socket: Duplex): void {
+    this.#settled()
+    // Nobody waits for it any more.
+    if (this.#signal.aborted || this.#handler.onUpgrade === undefined) socket.destroy()
+    else this.#handler.onUpgrade(socket)
+    this.#resolve()
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    if (status >= 200) this.#handler.onStatus(status, headers)
+    else if (++this.#preliminary > MAX_PRELIMINARY) controller.abort(endlessly())
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#handler.onChunk(chunk)
+    } catch (error) {
+      controller.abort(error as Error)
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#settled()
+    this.#resolve()
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#settled()
+    this.#reject(error)
+  }
+
+  #abort(): void {
+    const reason = this.#signal.reason ?? new Error('aborted')
+    this.#controller?.abort(reason)
+    // While the connection is still being made there is nothing to abort yet.
+    this.#reject(reason)
+  }
+
+  #settled(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort)
+  }
 }

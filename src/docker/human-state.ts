@@ -8,10 +8,11 @@ const DAY = 24 * HOUR
 /** `Up 2 hours (healthy)`, `Exited (137) 5 minutes ago`, `Created`. */
 export function humanState(state: Record<string, unknown>, now: Date): string {
   const since = (value: unknown) => humanDuration((now.getTime() - Date.parse(instantOf(value) ?? '')) / 1000)
-  const health = textOf(fieldsOf(state.Health).Status)
   switch (textOf(state.Status)) {
-    case 'running':
+    case 'running': {
+      const health = textOf(fieldsOf(state.Health).Status)
       return `Up ${since(state.StartedAt)}${health && health !== 'none' ? ` (${health})` : ''}`
+    }
     case 'paused':
       return `Up ${since(state.StartedAt)} (Paused)`
     case 'restarting':

@@ -18,37 +18,47 @@ const NONE = '<none>'
 
 /** Newest first, at most `limit` rows. */
 export function imageRows(body: unknown, limit: number): ImageRow[] {
-  return listOf(body)
+  const images = listOf(body)
     .map(fieldsOf)
     .sort((a, b) => numberOf(b.Created) - numberOf(a.Created))
-    .flatMap(rowsOf)
-    .slice(0, limit)
+  const rows: ImageRow[] = []
+  for (const image of images) {
+    if (rows.length >= limit) break
+    addRows(rows, image)
+  }
+  return rows.slice(0, limit)
 }
 
-function rowsOf(image: Record<string, unknown>): ImageRow[] {
-  const digests = new Map(
-    textsOf(image.RepoDigests)
-      .map((reference) => reference.split('@'))
-      .flatMap(([repository, digest]) => (repository && digest && repository !== NONE ? [[repository, digest]] : [])),
-  )
-  const tags = textsOf(image.RepoTags)
-    .map(parseTag)
-    .filter(({ repository }) => repository !== NONE)
-  const untagged = [...digests.keys()]
-    .filter((repository) => tags.every((tag) => tag.repository !== repository))
-    .map((repository) => ({ repository, tag: NONE }))
-  const names = [...tags, ...untagged]
-  return (names.length > 0 ? names : [{ repository: NONE, tag: NONE }]).map(({ repository, tag }) => {
-    const digest = digests.get(repository)
-    return {
-      id: textOf(image.Id),
-      repository,
-      tag,
-      ...(digest !== undefined && { digest }),
-      size: numberOf(image.Size),
-      created: instantOf(image.Created) ?? '',
-    }
-  })
+function addRows(rows: ImageRow[], image: Record<string, unknown>): void {
+  const [id, size, created] = [textOf(image.Id), numberOf(image.Size), instantOf(image.Created) ?? '']
+  const add = (repository: string, tag: string, digest: string | undefined) =>
+    rows.push(
+      digest === undefined ? { id, repository, tag, size, created } : { id, repository, tag, digest, size, created },
+    )
+  const digests = digestsOf(image)
+  const named = new Set<string>()
+  for (const reference of textsOf(image.RepoTags)) {
+    const { repository, tag } = parseTag(reference)
+    if (repository === NONE) continue
+    named.add(repository)
+    add(repository, tag, digests.get(repository))
+  }
+  for (const [repository, digest] of digests) {
+    if (named.has(repository)) continue
+    named.add(repository)
+    add(repository, NONE, digest)
+  }
+  if (named.size === 0) add(NONE, NONE, undefined)
+}
+
+/** By repository. */
+function digestsOf(image: Record<string, unknown>): Map<string, string> {
+  const digests = new Map<string, string>()
+  for (const reference of textsOf(image.RepoDigests)) {
+    const [repository, digest] = reference.split('@')
+    if (repository && digest && repository !== NONE) digests.set(repository, digest)
+  }
+  return digests
 }
 
 /** The last colon parts name and tag, unless it belongs to a registry's port. */
