@@ -81,7 +81,11 @@ export const CLOUD: readonly Format[] = [
     'dp.pt. dp.st. dp.ct. dp.sa. dp.said. dp.scim. dp.audit.',
     /dp\.(?:pt|st|ct|sa|said|scim|audit)\.[\w.-]{30,100}/,
   ],
-  ['infisical-token', 'st.', /st\.[a-f0-9-]{24,36}\.[a-f0-9]{32}\.[a-f0-9]{32}/],
+  [
+    'infisical-token',
+    'st.0 st.1 st.2 st.3 st.4 st.5 st.6 st.7 st.8 st.9 st.a st.b st.c st.d st.e st.f',
+    /st\.[a-f0-9-]{24,36}\.[a-f0-9]{32}\.[a-f0-9]{32}/,
+  ],
   ['age-key', 'AGE-SECRET-KEY-1 AGE-PLUGIN-', /AGE-(?:SECRET-KEY-1[A-Z0-9]{50,70}|PLUGIN-[A-Z]+-1[A-Z0-9]{20,400})/],
   [
     'onepassword-token',

@@ -108,7 +108,7 @@ export const TRADE: readonly Format[] = [
   ['nylas-key', 'nyk_v0_', /nyk_v0_[A-Za-z0-9]{40,80}/],
   [
     'discord-token',
-    'MT NT ND MD OT OD Nz Mz MQ MZ NZ OZ NjM NjQ NjU NjY Njc Njg Njk',
+    'MT NT ND MD OT OD Nz Mz MQ Mj Nj MZ NZ M0 M1 M2 M3 M4 M5 M6 M7 M8 M9 N0 N1 N2 N3 N4 N5 N6 N7 N8 N9 O0 O1 O2 O3 O4 O5 O6 O7 O8 O9',
     /[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,40}/,
   ],
   ['discord-token', 'mfa.', /mfa\.[\w-]{80,95}/],
@@ -119,9 +119,12 @@ export const TRADE: readonly Format[] = [
   ['salesforce-token', '5Aep861', /5Aep861[\w.]{60,120}/],
   ['zoho-token', '1000.', /1000\.[a-f0-9]{32}\.[a-f0-9]{32}/],
   ['typeform-token', 'tfp_', /tfp_[\w.-]{40,80}/],
-  ['optimizely-token', '2:', /2:(?=[\w-]{0,54}\d)(?=[\w-]{0,54}[A-Z])[\w-]{54}(?![\w-])/],
   ['mapbox-token', 'sk.eyJ tk.eyJ', /[st]k\.eyJ[\w-]{30,300}\.[\w-]{16,80}/],
-  ['location-key', 'pk.', /pk\.[a-f0-9]{32}(?![A-Za-z0-9.])/],
+  [
+    'location-key',
+    'pk.0 pk.1 pk.2 pk.3 pk.4 pk.5 pk.6 pk.7 pk.8 pk.9 pk.a pk.b pk.c pk.d pk.e pk.f',
+    /pk\.[a-f0-9]{32}(?![A-Za-z0-9.])/,
+  ],
   ['places-key', 'fsq3', /fsq3[A-Za-z0-9+/]{42,48}={0,2}/],
   [
     'imagekit-key',
@@ -133,7 +136,6 @@ export const TRADE: readonly Format[] = [
   ['adafruit-key', 'aio_', /aio_[A-Za-z0-9]{28}(?![A-Za-z0-9])/],
   ['maxmind-key', 'mmk_', /mmk_[\w-]{20,40}/],
   ['databento-key', 'db-', /db-(?=[A-Za-z]{0,29}\d)(?=[a-z0-9]{0,29}[A-Z])[A-Za-z0-9]{29}(?![\w-])/],
-  ['beamer-token', 'b_', /b_(?=[\w=-]{0,44}\d)(?=[\w=-]{0,44}[A-Z])[\w-]{43}=(?![\w=-])/],
   ['devcycle-key', 'dvc_', /dvc_(?:server|client|mobile)_\w{30,80}/],
   ['chief-token', 'ctp_', /ctp_(?=[A-Za-z]{0,40}\d)[A-Za-z0-9]{36,64}/],
 ]
