@@ -100,9 +100,11 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
 
-/** `self.password = password`: code hands a value on. */
+/** `self.password = password`, `connect(user=user, password=password)`: code hands a value on. */
 const isItself = (text: string, start: number, written: string): boolean =>
-  text.slice(start - written.length - 3, start) === `${written} = `
+  text.slice(start - written.length - 3, start) === `${written} = ` ||
+  (text.slice(start - written.length - 1, start) === `${written}=` &&
+    /\b(\w{2,40})=\1,\s{0,4}$/.test(text.slice(Math.max(0, start - written.length - 90), start - written.length - 1)))
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
 function scopeEnd(text: string, start: number): number {

@@ -54,8 +54,17 @@ function detectPrefixed(rule: string, token: RegExp): Detector {
     if (!isLong(text, start) || !startsToken(text, start)) return undefined
     source.looks += 1
     pattern.lastIndex = start
-    return pattern.test(text) ? { rule, start, end: tokenEnd(text, pattern.lastIndex) } : undefined
+    if (!pattern.test(text)) return undefined
+    const end = tokenEnd(text, pattern.lastIndex)
+    return isFilled(text, end) ? undefined : { rule, start, end }
   }
+}
+
+/** `ghp_xxxxxxxxxxxx` shows where a token goes. */
+function isFilled(text: string, end: number): boolean {
+  const code = text.charCodeAt(end - 1)
+  for (let index = end - 2; index > end - 16; index--) if (text.charCodeAt(index) !== code) return false
+  return true
 }
 
 function detectAddress([rule, , secret]: SecretAddress): Detector {
