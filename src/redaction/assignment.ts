@@ -56,6 +56,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
     if (kind === 'none') source.looks += 0.5
   }
+  if (text.charCodeAt(from - 1) === 47 && text.slice(from - 9, from) === 'checksum/') return undefined
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
   if (kind === 'weak' && name === 'auth' && /^\\?"/.test(text.slice(to, to + 2))) kind = 'secret'
@@ -203,10 +204,16 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
       return undefined
     }
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
+    // `session=; Max-Age=0`, `sessionid=deleted`, and what was redacted by somebody else.
+    if (
+      /^\s*[\w.-]{1,60}=(?:\[REDACTED\]|deleted|"")?(?:;|$)/.test(line) &&
+      !/;\s*[\w.-]{1,60}=\S{12}/.test(line.replace(/expires=[^;]*/i, ''))
+    )
+      return undefined
     // `theme=dark; Path=/`: too short to let anybody in.
     if (
       !/sess|sid|auth|token|user|key|id=/i.test(line) &&
-      /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=[\w-]{0,6}))*$/i.test(
+      /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=(?:[\w-]{0,6}|[A-Za-z]{1,12}\/[A-Za-z_]{1,20})))*$/i.test(
         line,
       )
     )

@@ -15,7 +15,7 @@ const LINE_LEAD = 96
 
 /** What may stand for a break before a word, at the end of what precedes it. */
 const ESCAPE_BEFORE =
-  /(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m|\\[nrtbfv]|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})$/
+  /(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m|\\[nrtbfv]|%(?:25){0,2}[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})$/
 
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
@@ -56,18 +56,22 @@ export function nameStart(text: string, index: number, floor: number): number {
   const lowest = Math.max(floor, index - NAME_LENGTH)
   let start = index
   while (start > lowest && isNameCode(text.charCodeAt(start - 1))) start--
-  if (start === index || start === 0) return start
+  return start === index ? start : behindEscape(text, start, index)
+}
+
+/** Where what begins at `start` begins when `\n`, `%26`, `\u0026` and colours before it are no part of it; `limit` at the latest. */
+export function behindEscape(text: string, start: number, limit: number): number {
+  if (start === 0) return start
   const before = text.charCodeAt(start - 1)
-  // `\n`, `%26`, `\u0026` and colours before a name are no part of it.
   if (before === 92 || before === 37 || before === 91) {
     const lead = /^(?:[nrtbfv]|u00[0-9A-Fa-f]{2}|x[0-9A-Fa-f]{2}|[0-9A-Fa-f]{2})/.exec(
       text.slice(start, start + 5),
     )?.[0]
-    if (before === 92 && lead !== undefined && !/^[0-9A-F]{2}/i.test(lead)) return Math.min(index, start + lead.length)
-    if (before === 37 && /^[0-9A-Fa-f]{2}/.test(lead ?? '')) return Math.min(index, start + 2)
-    if (before === 91) return Math.min(index, start + colourTail(text, start))
+    if (before === 92 && lead !== undefined && !/^[0-9A-F]{2}/i.test(lead)) return Math.min(limit, start + lead.length)
+    if (before === 37 && /^[0-9A-Fa-f]{2}/.test(lead ?? '')) return Math.min(limit, start + 2)
+    if (before === 91) return Math.min(limit, start + colourTail(text, start))
   }
-  if (before === 59) return Math.min(index, start + colourTail(text, start))
+  if (before === 59) return Math.min(limit, start + colourTail(text, start))
   return start
 }
 

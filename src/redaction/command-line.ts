@@ -36,7 +36,7 @@ const PROGRAMS: readonly [names: string, arguments_: RegExp][] = [
   ['lftp', pattern(String.raw`\s-u ["']?[^\s,]{1,60},`)],
   ['ipmitool', pattern(String.raw`\s-P `)],
   ['useradd usermod', pattern(String.raw`\s(?:-p|--password)[ =]`)],
-  ['openssl', pattern(String.raw`\s-(?:k|K|passin|passout|pass) (?:pass:)?`)],
+  ['openssl', pattern(String.raw`\s-(?:k|K|passin|passout|pass) (?:pass:)?(?!env:|file:|fd:|stdin|val\b)`)],
   ['xfreerdp wfreerdp', pattern(String.raw`\s/p:`)],
   ['vault', pattern(String.raw`\slogin (?=\S*\d)(?!-)`)],
   ['mc', pattern(String.raw`\s(?:alias|config host) (?:set|add) \S{1,80} \S{1,200} \S{1,80} `)],
@@ -103,7 +103,7 @@ function argumentIn(found: RegExp, window: string, offset: number, within = fals
   const written = match?.[1]
   if (match === null || written === undefined) return undefined
   const bare = /^(["']).*\1$/.test(written) ? written.slice(1, -1) : written
-  if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-)/.test(bare) || bare === '') return undefined
+  if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-|\*{2,}$)/.test(bare) || bare === '') return undefined
   const last = match.index + match[0].length - written.length
   const at = (within ? window.indexOf(written, match.index + 4) : last) + (bare === written ? 0 : 1)
   return { rule: RULE, start: offset + at, end: offset + at + bare.length }

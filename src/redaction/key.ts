@@ -59,12 +59,12 @@ const HARMLESS_ENDINGS = set(
   button component icon style class classes function callback listener resolver reader writer loader sent received reset
   tokens passwords cookies auths keys sessions keyref readonly binding login logout signup support alias title display
   reuse lifetime validity threshold quota budget weight order priority region zone cookbook book counts
-  set_ list mapping map selectors annotations manifest image tag`,
+  set_ list mapping map selectors annotations manifest image tag days hours minutes seconds encryption kid blank`,
 )
 /** What stands first in the names of counts, bounds and cursors. */
 const HARMLESS_STARTS = set(
   `max min num total count number next page continuation pagination continue sync resume public unexpected is has
-  should www existing forgot`,
+  should www existing forgot ask`,
 )
 const CODES = set('verification security backup recovery otp mfa sms')
 /** Says how the value is written; what stands before says what it is. */
@@ -91,6 +91,8 @@ function wordsOf(name: string): string[] {
 /** `password` for `DB_PASSWORD`, `secret` for `apiKey` and `x-registry-auth`, `none` for `TOKEN_URL` and `max_tokens`. */
 export function judgeKey(name: string): KeyKind {
   if (name === 'PWD' || name === 'OLDPWD') return 'none' // the shell's working directory
+  // A digest that changes when the secret does.
+  if (name.startsWith('checksum/')) return 'none'
   const words = wordsOf(name)
   // A number behind a name counts it: PASSWORD2, token_1.
   while (words.length > 1 && /^\d+$/.test(words.at(-1) ?? '')) words.pop()
@@ -110,6 +112,7 @@ export function judgeKey(name: string): KeyKind {
   const first = words[0] as string
   if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'
   if (last === 'authorization') return 'authorization'
+  if (last === 'cookie' && before === 'erlang') return 'secret'
   if (last === 'cookie' && (words.length === 1 || first === 'set')) return 'cookie'
   return judgeWords(words)
 }

@@ -138,11 +138,17 @@ export function judgedValue(source: Source, written: string, kind: KeyKind, surr
   return verdict
 }
 
-/** `self.password = password`: code hands a value on. */
-const isItself = (text: string, start: number, written: string): boolean =>
-  text.charCodeAt(start - 2) === 61 &&
-  text.charCodeAt(start - 1) === 32 &&
-  text.slice(start - written.length - 3, start) === `${written} = `
+/** `self.password = password`, `connect(user=user, password=password)`: code hands a value on. */
+function isItself(text: string, start: number, written: string): boolean {
+  if (text.charCodeAt(start - 1) !== 61) {
+    return text.charCodeAt(start - 2) === 61 && text.slice(start - written.length - 3, start) === `${written} = `
+  }
+  const name = start - written.length - 1
+  return (
+    text.slice(name, start) === `${written}=` &&
+    /\b(\w{2,40})=\1,\s{0,4}$/.test(text.slice(Math.max(0, name - 89), name))
+  )
+}
 
 /** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
 function scopeEnd(text: string, start: number): number {

@@ -19,7 +19,7 @@ const LABEL_WORDS = set(
 const NOT_VALUES = set(
   `null nil none undefined true false yes no on off empty required optional enabled disabled present absent missing
   invalid valid expired unset redacted removed masked filtered omitted withheld encrypted string varchar boolean
-  secretstring securestring n/a na nan void todo tbd fixme unchanged not mandatory`,
+  secretstring securestring n/a na nan void todo tbd fixme unchanged not mandatory expire chauthtok val arg`,
 )
 /** What says something where it follows a colon or a blank, and may be a bad password behind `=`. */
 const OTHER_WORDS = set(
@@ -37,16 +37,26 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async )/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.[a-z_][\w-]*(?:\[\w*\])?){2,}$)/
 /** Code calls something; in quotes it is one only when it closes. */
-const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?;?$/
+const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?[?!]?;?$/
 const MASK =
-  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
+  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
 const DECLARED =
   /^(?:(?:string|str|number|int|bool|boolean|bytes|text|any|null|undefined|unknown|optional|maybe|buffer)(?:\[\])?\s*[|;?,=)]|n?varchar|char\(|(?:secret|secure)_?(?:str|string|bytes)\b|optional\[|\(sensitive|\(known after)/i
 const TAG =
-  /^(?:latest|stable|edge|main|master|nightly|dev|prod|test|alpine|v?\d{1,4}(?:\.\d{1,5}){0,3}(?:[-.](?:alpha|beta|rc|alpine|slim|bookworm|bullseye|debian|ubuntu|ls)[\w.-]*)?)$/
+  /^(?:amd64|arm64|armhf|i386|latest|stable|edge|main|master|nightly|dev|prod|test|alpine|v?\d{1,4}(?:\.\d{1,5}){0,3}(?:[-.](?:alpha|beta|rc|alpine|slim|bookworm|bullseye|debian|ubuntu|ls)[\w.-]*)?)$/
+
+/** Counts, what a tool says it does, and names that stand for a value in a manual. */
+const STATED =
+  /^(?:\d{1,9} (?:bytes?|chars?|characters)$|Refreshing state|(?:Creation|Destruction|Modifications?|Read|Import) complete|(?:Still )?(?:[Cc]reat|[Dd]estroy|[Mm]odify|[Rr]ead)ing\.\.\.|(?:NAME|PASS|PASSWORD|PASSWD|SECRET|TOKEN|KEY|STRING|VALUE|FILE|TEXT|ARG)$)/
+/** `auth-token`, `x-api-key`, `Zugangstoken`: what a secret is called somewhere. */
+const CALLED =
+  /^(?:(?:x[-_])?(?:auth|access|refresh|api|id|csrf|xsrf|session|user|bearer|client|app)[-_](?:token|key|secret)|\p{Lu}\p{Ll}+(?:token|passwort|schlüssel))$/u
+const VERSION = /^v?\d{1,4}(?:\.\d{1,6}){1,3}(?:[-+][\w.+-]+)?$/
+/** A field of a printed structure behind an empty one: `Password: SSLMode:disable`. */
+const NEXT_FIELD = /^[A-Z][A-Za-z]{2,20}:(?:[a-z]+|\d+)?$/
 
 export interface Surroundings {
   quoted: boolean
@@ -66,6 +76,8 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
     return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
   if (MASK.test(bare) || REFERENCE.test(bare)) return /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
   if (bare.includes('(') && CALL.test(bare) && (!quoted || bare.includes(')'))) return false
+  if (STATED.test(bare) || (kind !== 'password' && CALLED.test(bare))) return false
+  if (loose && !tight && !quoted && NEXT_FIELD.test(bare)) return false
   const lower = bare.toLowerCase()
   const last = bare.charCodeAt(bare.length - 1)
   if (((last === 46 || last === 0x2026) && /^[A-Za-z ]+(?:\.{3}|…)$/.test(bare)) || DECLARED.test(bare)) return false
@@ -78,7 +90,11 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)
   if ((loose || quoted) && isSentence(bare)) return false
-  if (mentioned) return looksMixed(bare)
+  if (mentioned) {
+    // `in secret 'db-1x2y'`, `password v0.1.2`, `JWT kid=…`
+    if (VERSION.test(bare) || /^[A-Za-z_]\w{0,30}=/.test(bare)) return false
+    return looksMixed(bare) && !(kind === 'secret' && /^[a-z]{1,20}(?:-[a-z0-9]{1,10}){1,4}$/.test(bare))
+  }
   if (kind === 'password') {
     if (tight && TAG.test(bare) && !/^\d+$/.test(bare)) return false
     return !(loose && !quoted && bare.length < 3)
@@ -231,5 +247,7 @@ export function looksRandom(text: string): boolean {
   if ((seen & DIGIT) === 0 && !(camel && (seen & LOWER) !== 0 && (seen & UPPER) !== 0)) return false
   if (beyondHex !== 3 || !beyondDate || runs / text.length <= 0.34) return false
   if (text.startsWith('sha') && /^sha\d+[:-]/.test(text)) return false
+  // The key of a cache names a system and a digest.
+  if (/^(?:[A-Za-z]{1,20}[-_.]){1,4}[0-9a-f]{32,64}$/.test(text)) return false
   return !(text.length === 36 && /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text))
 }

@@ -1,0 +1,71 @@
+/** Formats of providers: placeholders give nothing away, tokens are taken to their end, what only resembles one is left. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRedactor } from '../index.js'
+import { PREFIXED } from '../provider-rules.js'
+
+const redactor = createRedactor()
+const hex = (length: number): string => '3f9a07c5e1b82d46'.repeat(32).slice(0, length)
+const mixed = (length: number): string => 'k3TqZ9xWb7LmR2vY'.repeat(32).slice(0, length)
+
+describe('formats of providers', () => {
+  it('have placeholders that repeat no part of their marks', () => {
+    for (const [rule, marks] of PREFIXED) {
+      for (const mark of marks.split(' ')) {
+        for (let at = 0; at + 6 <= mark.length; at++) {
+          assert.ok(!`[REDACTED:${rule}]`.includes(mark.slice(at, at + 6)), `${rule} repeats ${mark}`)
+        }
+      }
+    }
+  })
+
+  it('are found in neutral surroundings, whole', () => {
+    const tokens = [
+      `A3TX${'Q7'.repeat(8)}`,
+      `sgp_${mixed(64)}`,
+      `${hex(36)}NRAL`,
+      `eu01xx${hex(30)}NRAL`,
+      `${mixed(6)}_${mixed(29)}_mmk`,
+      `${hex(10)}msh${hex(15)}p1${hex(6)}jsn${hex(12)}`,
+      `${mixed(52)}JQQJ99${mixed(26)}`,
+      `AAAA${mixed(7)}:APA91b${mixed(134)}`,
+      `bce-v3/ALTAK-${mixed(21)}/${hex(40)}`,
+      `APP_USR-${'1234567890123456'}-${'010203'}-${hex(32)}-${'123456789'}`,
+      `live_${mixed(30)}`,
+      `sk_1x1_${hex(64)}`,
+      `K10${hex(64)}::server:${hex(32)}`,
+      `1234567890123456|${mixed(27)}`,
+      `ghp_${mixed(400)}`,
+      `shppa_${mixed(48)}`,
+    ]
+    for (const token of tokens) {
+      for (const [before, after] of [
+        ['', ''],
+        ['started with ', ' at once'],
+        ['{"ref":"', '"}'],
+        ['\\n', '\\n'],
+        ['ref%3D', '%26a'],
+        ['\u001b[32m', '\u001b[0m'],
+      ] as const) {
+        const shown = redactor.text(`${before}${token}${after}`)
+        assert.match(shown.slice(before.length), /^\[REDACTED:[a-z0-9-]+\]/, token)
+        assert.equal(shown.slice(0, before.length) + shown.slice(shown.indexOf(']', before.length) + 1), before + after)
+      }
+    }
+  })
+
+  it('leave what is only like one', () => {
+    for (const text of [
+      `cache/0/${hex(32)}.png`,
+      `objects/1/${hex(40)}`,
+      `request api-gateway-7d9c5b8f6-x2x4z is ready`,
+      'db-01,db-02,db-03-replica-eu-west-1a',
+      'pk_live_51HxVQ2eZvKYlo2C0abc',
+      `img: data:image/png;base64,${'AAAAAAAAAA'.repeat(30)}`,
+      'skey_name is unknown',
+      `| ${hex(8)} | 10| 20| 30|`,
+    ]) {
+      assert.equal(redactor.text(text), text)
+    }
+  })
+})
