@@ -3,6 +3,7 @@
 import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
+import { saysLittle } from './key.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
 import { looksMixed, looksRandom } from './plausible.js'
@@ -49,7 +50,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
-  if ((kind === 'weak' || kind === 'none') && /^keys?$/i.test(name)) {
+  if ((saysLittle(kind) || kind === 'none') && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
   }
@@ -64,7 +65,7 @@ function read(source: Source, named: Name): Detection {
   const { to, from, kind, flag } = named
   source.looks += 1
   const assigned = isWordAhead(text, to) ? null : at(ASSIGNED, text, to)
-  if (assigned === null && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
+  if (assigned === null && saysLittle(kind) && text.charCodeAt(to) === 32) return undefined
   if (assigned !== null) {
     const [whole, keyQuote, sign = '', quote] = assigned
     const start = to + whole.length
@@ -73,7 +74,7 @@ function read(source: Source, named: Name): Detection {
     return assignedValue(source, named, { start, sign, quote, keyQuote })
   }
   const rule = ruleOf(kind)
-  const called = kind === 'none' || kind === 'weak' ? null : at(CALLED, text, to)
+  const called = kind === 'none' || saysLittle(kind) ? null : at(CALLED, text, to)
   if (called?.[1] !== undefined) {
     const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
     const start = to + called[0].length - called[1].length
@@ -225,7 +226,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     query: isQuery && !sign.startsWith('%'),
     encoded: sign.charCodeAt(0) === 37,
     element: false,
-    wholeLine: kind !== 'weak' && quote === undefined && isWholeLine(source, from, start, equals),
+    wholeLine: !saysLittle(kind) && quote === undefined && isWholeLine(source, from, start, equals),
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
 }

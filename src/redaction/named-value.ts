@@ -2,8 +2,8 @@
 import type { Detection, Source } from './boundary.js'
 import { STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
-import type { KeyKind } from './key.js'
-import { isPlausible, looksMixed, looksRandom } from './plausible.js'
+import { type KeyKind, saysLittle } from './key.js'
+import { isPlausible, looksMixed, looksOpaque, looksRandom } from './plausible.js'
 
 /** A secret name in a text. */
 export interface Name {
@@ -20,7 +20,7 @@ export const at = (pattern: RegExp, text: string, index: number): RegExpExecArra
   return pattern.exec(text)
 }
 
-export const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+export const ruleOf = (kind: KeyKind): string => (saysLittle(kind) ? 'secret' : kind)
 
 /** A value of which nothing more is known than where it begins. */
 export function plainValue(rule: string, kind: KeyKind, start: number, quote: string | undefined): ValueOptions {
@@ -63,11 +63,11 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const { query, encoded, element, wholeLine } = options
   const { text } = source
   if (text.startsWith('[REDACTED', start)) return undefined
-  if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
+  if (quote === undefined && saysLittle(kind) && !isLongWord(text, start)) return undefined
   if (tight && quote === undefined) {
     const run = scopeEnd(text, start)
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || kind === 'weak')) {
+    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
       source.judged = Math.max(source.judged, run)
       return undefined
     }
@@ -79,7 +79,10 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
       : quotedEnd(source, start, quote)
   if (end === STARVED) return STARVED
   if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
-  if (kind === 'weak' && !looksRandom(text.slice(start, Math.min(end, start + WEAK_HEAD)))) return undefined
+  if (saysLittle(kind)) {
+    const head = text.slice(start, Math.min(end, start + WEAK_HEAD))
+    if (!(kind === 'weak' ? looksRandom(head) : looksOpaque(head))) return undefined
+  }
   const written = text.slice(start, end)
   // `token: Option<String>`: a type with a type in it.
   if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
@@ -90,7 +93,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
-  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written.slice(0, 400))) {
+  if (quote === undefined && loose && !wholeLine && !tight && !saysLittle(kind) && !looksMixed(written.slice(0, 400))) {
     // A sentence behind a name is seen by its words, not by its first.
     const seen =
       /^(?:[^=:"'`[\]{}<>|\s]|\s(?!-))*/.exec(text.slice(start, Math.min(source.lineEnd(start), start + 60)))?.[0] ?? ''

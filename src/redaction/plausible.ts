@@ -41,7 +41,7 @@ const REFERENCE =
 /** Code calls something; in quotes it is one only when it closes. */
 const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?;?$/
 const MASK =
-  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
+  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}$|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|your[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
 const DECLARED =
   /^(?:(?:string|str|number|int|bool|boolean|bytes|text|any|null|undefined|unknown|optional|maybe|buffer)(?:\[\])?\s*[|;?,=)]|n?varchar|char\(|(?:secret|secure)_?(?:str|string|bytes)\b|optional\[|\(sensitive|\(known after)/i
@@ -73,6 +73,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const word = lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)
+  if (kind === 'opaque') return looksOpaque(bare)
   if ((loose || quoted) && isSentence(bare)) return false
   if (mentioned) return looksMixed(bare)
   if (kind === 'password') {
@@ -119,3 +120,8 @@ export function looksRandom(text: string): boolean {
   const runs = text.match(/[a-z]+|[A-Z]+|\d+|[^A-Za-z0-9]+/g)?.length ?? 0
   return runs / text.length > 0.34
 }
+
+/** Random, or 20 hexadecimal digits and more, or a UUID. */
+export const looksOpaque = (text: string): boolean =>
+  looksRandom(text) ||
+  (/^(?:[0-9a-f]{20,}|[0-9A-F]{20,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/.test(text) && /\d/.test(text))
