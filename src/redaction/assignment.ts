@@ -1,6 +1,7 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { isDirective, lineOfTwo, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
@@ -10,12 +11,12 @@ import { looksMixed, looksRandom } from './plausible.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
-const QUOTE = String.raw`\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
+const QUOTE = String.raw`"""|'''|\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
 /** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
 const ASSIGNED = new RegExp(
-  `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
-    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
-    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|[bBurR@](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
+  `(?:${ANSI}){0,2}(${QUOTE})?(?::(?:[\\w\\\\]{1,60}:)?(?:protected|private)(?=\\]))?(?:\\]|%5[Dd])?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\)|(?: \\([\\w -]{1,24}\\)| ?\\[[\\w *-]{1,24}\\])(?=:))?\\??${GAP}` +
+    String.raw`(:=|[=-]>|={1,3}|::?|\.{3,60}(?=["'])|[?+]=|\|\|=|<-|to(?= ["'])|\.(?=[ \t]["'])|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
+    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|<<(?=")|\\[\\](?:string|byte)\\{|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
@@ -69,6 +70,7 @@ function read(source: Source, named: Name): Detection {
   if (assigned !== null) {
     const [whole, keyQuote, sign = '', quote] = assigned
     const start = to + whole.length
+    if (sign === 'to' && (keyQuote === undefined || quote === undefined)) return undefined
     if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
       return
     return assignedValue(source, named, { start, sign, quote, keyQuote })
@@ -119,32 +121,6 @@ function read(source: Source, named: Name): Detection {
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
   return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
-}
-
-/** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
-function wordBefore(text: string, from: number): string {
-  let end = from
-  const sign = text.charCodeAt(end - 1)
-  if (sign === 34 || sign === 39 || sign === 96) end--
-  if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
-  let start = end - 1
-  while (start > 0 && end - start < 14 && /[A-Za-z]/.test(text[start - 1] as string)) start--
-  // The end of a longer one is no word.
-  if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
-  return text.slice(start, end - 1).toLowerCase()
-}
-
-/** Names that a blank assigns: `ENV DB_PASSWORD x`, `WITH PASSWORD 'x'`. */
-const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
-const DIRECTIVE =
-  /(?:(?:^|\n)[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
-
-function isDirective(text: string, from: number, name: string): boolean {
-  if (/^(?:requirepass|masterauth)$/i.test(name)) return true
-  if (!ASSIGNING.has(wordBefore(text, from)) && text.charCodeAt(from - 1) > 32) return false
-  const before = text.slice(Math.max(0, from - 60), from)
-  if (!ASSIGNING.has(wordBefore(text, from)) && !/login |user |role |set -/i.test(before)) return false
-  return DIRECTIVE.test(before)
 }
 
 /** A blank and then a letter: nothing is assigned, though something may be said. */

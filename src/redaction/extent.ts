@@ -28,7 +28,7 @@ export function quotedEnd(source: Source, start: number, quote: string): number 
   return end
 }
 
-function closingQuote(text: string, start: number, end: number, quote: string): number {
+export function closingQuote(text: string, start: number, end: number, quote: string): number {
   const last = quote.charCodeAt(quote.length - 1)
   if (quote.length === 1) return closingSign(text, start, end, last)
   if (quote.charCodeAt(0) === 92 && (last === 34 || last === 39 || last === 96)) {

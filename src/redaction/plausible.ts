@@ -117,6 +117,8 @@ export function looksRandom(text: string): boolean {
   if (/^(?:[0-9a-f]+|[0-9A-F]+|sha\d+[:-].*)$/.test(text) || /^\d[\d:.TZ+-]*$/.test(text)) return false
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)) return false
   if (!/\d/.test(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false
+  // Words in capitals and small letters are a name.
+  if (/^(?:[a-z]{2,}|[A-Z][a-z]{2,}|[A-Z]{2,}(?![a-z]))(?:[A-Z][a-z]{2,})+\d?$/.test(text)) return false
   const runs = text.match(/[a-z]+|[A-Z]+|\d+|[^A-Za-z0-9]+/g)?.length ?? 0
   return runs / text.length > 0.34
 }
@@ -125,3 +127,8 @@ export function looksRandom(text: string): boolean {
 export const looksOpaque = (text: string): boolean =>
   looksRandom(text) ||
   (/^(?:[0-9a-f]{20,}|[0-9A-F]{20,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/.test(text) && /\d/.test(text))
+
+/** Nobody writes it in a sentence, and no program names a thing so: signs within it, or three words and more that are joined. */
+export const looksGiven = (text: string): boolean =>
+  (/^\S{6,}$/.test(text) && /\w[^\w\s.,:;/'"()[\]{}<>=|-]\w|^[^\w\s./'"([{<$-]\w/.test(text)) ||
+  (/^[a-z]{3,}(?:([-_.])[a-z]{3,})(?:\1[a-z]{3,})+$/.test(text) && text.length > 14)

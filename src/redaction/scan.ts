@@ -83,7 +83,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         emit(ahead)
         source.floor = position.floor = from = position.at = ahead.end
         goesOn = false
-        ahead = undefined
+        ahead = ahead.then
         continue
       }
       goesOn = true
@@ -117,7 +117,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         source.floor = position.floor = from = found.end
         goesOn = false
         if (ahead !== undefined && found.end > ahead.start) {
-          ahead = found.end < ahead.end ? { rule: ahead.rule, start: found.end, end: ahead.end } : undefined
+          ahead = found.end < ahead.end ? { ...ahead, start: found.end } : ahead.then
         }
       }
       position.at = ahead === undefined ? from : askedAt

@@ -1,7 +1,7 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
-import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectHereString, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import {
@@ -77,6 +77,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['bearer', detectScheme],
   ['basic', detectScheme],
   ['identified', detectStatement],
+  ['<<<', detectHereString],
   ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
   ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
   ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),
