@@ -1,13 +1,14 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { type Detection, isNameCode, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
 import { isDirective, lineOfTwo, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
+import { blockValue, isWholeLine, listValue } from './listed-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
-import { looksMixed, looksRandom } from './plausible.js'
+import { looksGiven, looksMixed, looksRandom } from './plausible.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
@@ -31,7 +32,7 @@ for (let code = 33; code < 127; code++)
   if (!'=:"\'\\%&]([)?-|<>,`'.includes(String.fromCharCode(code))) NOT_BEHIND_NAME[code] = 1
 
 /** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
-const CALLED = /(?:[([](?:\\?["'])?|[ \t]FOR [\w'`"@%.]{1,80} = ')([^\s"'()[\]\\]{4,200})(?=["')\]\\])/y
+const CALLED = /(?:[([](?:[ \t]{0,4}[bBurRNELq@$]{0,2}(\\?["'`]))?|[ \t]FOR [\w'`"@%.]{1,80} = ('))/y
 
 /** The detector behind every word that secret names are made of. */
 export function detectAssignment(source: Source, start: number, end: number): Detection {
@@ -77,16 +78,15 @@ function read(source: Source, named: Name): Detection {
   }
   const rule = ruleOf(kind)
   const called = kind === 'none' || saysLittle(kind) ? null : at(CALLED, text, to)
-  if (called?.[1] !== undefined) {
-    const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
-    const start = to + called[0].length - called[1].length
-    return isGiven && looksMixed(called[1]) && !/\.\w{1,6}:\d+$/.test(called[1]) && !text.startsWith('[REDACTED', start)
-      ? { rule, start, end: start + called[1].length }
-      : undefined
-  }
+  if (called !== null) return calledValue(source, named, to + called[0].length, called[1] ?? called[2])
   const spaced = at(SPACED, text, to)
   if (spaced !== null && /<(?:[\w.-]{1,20}:)?$/.test(text.slice(Math.max(0, from - 22), from))) {
     return detectPaired(source, named)
+  }
+  const alone = spaced === null || flag || saysLittle(kind) ? undefined : lineOfTwo(source, from, to)
+  if (alone !== undefined && !isMentioned(text, from)) return { rule, ...alone }
+  if (spaced?.[1] !== undefined && isGivenQuoted(text, named)) {
+    return namedValue(source, plainValue(rule, kind, to + spaced[0].length, spaced[1]))
   }
   if (spaced !== null && (flag || isDirective(text, from, named.name))) {
     const start = to + spaced[0].length
@@ -117,6 +117,29 @@ function read(source: Source, named: Name): Detection {
   return detectPaired(source, named)
 }
 
+/** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
+function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
+  if (kind !== 'password' && kind !== 'secret') return false
+  if (/[a-z][A-Z]|_/.test(name)) return true
+  const before = /(^|[\n{;(:])[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
+  return before !== undefined && (kind === 'password' || /[{;(:]/.test(before))
+}
+
+function calledValue(source: Source, { name, kind }: Name, start: number, quote: string | undefined): Detection {
+  const { text } = source
+  if (kind !== 'password' && !/^(?:set|with)/i.test(name)) return undefined
+  const bare =
+    quote === undefined ? /^[^\s"'()[\]\\]{4,200}(?=[)\]])/.exec(text.slice(start, start + 204))?.[0] : undefined
+  const end = quote === undefined ? start + (bare?.length ?? 0) : quotedEnd(source, start, quote)
+  if (end === STARVED) return end
+  const written = text.slice(start, end)
+  if (end - start < 4 || /\s$|^\s/.test(written) || written.startsWith('[REDACTED') || /\.\w{1,6}:\d+$/.test(written))
+    return undefined
+  if (quote !== undefined && !/^[\\"'`]+\s*[)\],]/.test(text.slice(end, end + 8))) return undefined
+  if (!looksMixed(written) && !(quote !== undefined && looksGiven(written))) return undefined
+  return { rule: ruleOf(kind), start, end }
+}
+
 /** A random word, or a long one in hex. */
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
@@ -143,17 +166,20 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const { name, from, kind } = named
   const rule = ruleOf(kind)
   const equals = sign.includes('=') || /3[dD]|#61|＝/.test(sign)
-  const loose = !equals
-  const tight = sign === ':' && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
+  const option = sign === ':' && /(?:^|[\s"'])\/$/.test(text.slice(Math.max(0, from - 2), from))
+  const loose = !equals && !option
+  const tight = sign === ':' && !option && !/\s/.test(text[start - 1] ?? ' ') && quote === undefined
   if (/^pin$/i.test(name) && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
   if (/^pass$/i.test(name) && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
   if (/^pass$/i.test(name) && /^\d{1,4}(?!\w)/.test(text.slice(start, start + 6))) return undefined
   // `PWD={…}` of ODBC.
   const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
   if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
+  const around = sign === '=' && quote === undefined ? quoteAround(source, from, start) : undefined
+  if (around !== undefined) return namedValue(source, plainValue(rule, kind, start, around))
   const inner = quote === undefined && text.charCodeAt(start) === 123 ? at(INNER, text, start) : null
-  if (inner !== null && inner[1] !== undefined) {
-    return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1]))
+  if (inner !== null) {
+    return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1] ?? inner[2]))
   }
   // An object has names of its own.
   if (quote === undefined && /^\{[\s"'\\]/.test(text.slice(start, start + 2))) return undefined
@@ -207,72 +233,31 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   })
 }
 
+/** `"--password=several words"`: the quote that the whole argument stands in. */
+function quoteAround(source: Source, from: number, start: number): string | undefined {
+  const { text } = source
+  let open = from
+  while (open > from - 2 && text.charCodeAt(open - 1) === 45) open--
+  const quote = /(?:^|[\s,([])((\\?)["'])$/.exec(text.slice(Math.max(0, open - 4), open))?.[1]
+  if (quote === undefined) return undefined
+  const line = text.slice(start, Math.min(source.lineEnd(start), start + 400))
+  const end = line.indexOf(quote)
+  return end > 0 &&
+    !/[\s,;&][\w.-]{1,40}[=:]/.test(line.slice(0, end)) &&
+    /^["'\\]+(?:[\s,\])};]|$)/.test(line.slice(end))
+    ? quote
+    : undefined
+}
+
 /** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
 const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
 
 /** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
-const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y
-
-/** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
-function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
-  const { text } = source
-  const line = lineStart(text, from)
-  if (line === -1) return false
-  const lead = text.slice(line, from)
-  if (
-    !/^(?:[ \t]*(?:-[ \t]+)?["']?|(?:export|ENV|ARG|set|declare -x|-e|--env)[ \t]+["']?|[ \t]*#[ \t]*|\$env:|(?:[a-z][\w-]*\.){1,6})$/i.test(
-      lead,
-    )
-  )
-    return false
-  const rest = text.slice(start, Math.min(source.lineEnd(start), start + 400))
-  if (/["'`]\s*[,)}\]]*\s*$/.test(rest)) return false
-  const shell =
-    equals &&
-    text.charCodeAt(start - 1) === 61 &&
-    /^\S+[ \t]+(?:[A-Za-z./-]|\[REDACTED|\d>|&&|\|)/.test(rest) &&
-    !/^\S+[ \t]+#/.test(rest)
-  if (shell) return false
-  return (
-    !/[\s,;&|][A-Za-z_][\w.-]*(?:=|:[ \t]|":)/.test(rest) && !/\\[nr]|\x1b|\\u001b|\\x1b|\\033|<\/|[,;]$/.test(rest)
-  )
-}
+const INNER =
+  /\{(?:[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])|[ \t]{0,4}["'][\w-]{1,40}(?:\.[\w-]{1,40}){1,5}["'][ \t]{0,4}[:=]>?[ \t]{0,4}(["']))/y
 
 const MENTIONING = new Set(
   `unexpected invalid illegal missing expected unknown expired bad no wrong incorrect malformed parse next empty
   unsupported duplicate of for the a an`.split(/\s+/),
 )
 const isMentioned = (text: string, from: number): boolean => MENTIONING.has(wordBefore(text, from))
-
-/** `["a", "b"]` under a secret name is a list of secrets. */
-function listValue(source: Source, rule: string, start: number): Detection {
-  const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
-  const list = /^\[\s*((\\?["'])(?:[^\]\n]*?)\2)\s*\]/.exec(line)
-  if (list?.[1] === undefined || list[2] === undefined) return undefined
-  const inner = list[1].slice(list[2].length, -list[2].length)
-  const from = start + line.indexOf(list[1]) + list[2].length
-  if (inner === '' || inner.startsWith('[REDACTED') || !looksMixed(inner)) return undefined
-  return { rule, start: from, end: from + inner.length }
-}
-
-/** A YAML block (`password: |`): the lines below that are indented further. */
-function blockValue(source: Source, rule: string, from: number, start: number): Detection {
-  const { text } = source
-  const end = source.lineEnd(start)
-  if (!/^[|>][-+\d]{0,2}\s*$/.test(text.slice(start, end)) || text.charCodeAt(end) !== 10) return undefined
-  const line = lineStart(text, from)
-  const indent = line === -1 ? 0 : (/^[ -]*/.exec(text.slice(line, from))?.[0].length ?? 0)
-  let first = -1
-  let last = end
-  for (let lines = 0; lines < 100; lines++) {
-    const next = text.indexOf('\n', last + 1)
-    if (next === -1 && !source.final) return STARVED
-    const row = text.slice(last + 1, next === -1 ? Math.min(text.length, last + 4_096) : next)
-    const blanks = /^[ \t]*/.exec(row)?.[0].length ?? 0
-    if (blanks <= indent) break
-    if (first === -1) first = last + 1 + blanks
-    last += 1 + row.length
-    if (next === -1) break
-  }
-  return first === -1 || text.startsWith('[REDACTED', first) ? undefined : { rule, start: first, end: last }
-}

@@ -132,7 +132,9 @@ export function detectHereString(source: Source, start: number, end: number): De
   while (text.charCodeAt(from) === 32) from++
   const word = shellWord(source, from)
   if (word === undefined) return undefined
-  const account = /\bchpasswd\b/.test(before) ? /^[\w.-]{1,40}:/.exec(text.slice(word.start, word.start + 42))?.[0].length : 0
+  const account = /\bchpasswd\b/.test(before)
+    ? /^[\w.-]{1,40}:/.exec(text.slice(word.start, word.start + 42))?.[0].length
+    : 0
   const found = { rule: RULE, start: word.start + (account ?? 0), end: word.end }
   return /^(?:\[REDACTED|\$[\w{(])/.test(text.slice(found.start, found.start + 12)) ? undefined : found
 }
@@ -143,7 +145,9 @@ export const PIPE_WORDS: readonly string[] = [
   '-stdin',
   '--with-token',
   '--passphrase-fd',
-  ...['kinit', 'passwd', 'smbpasswd', 'cryptsetup', 'wg set', 'su -', 'openssl', 'gpg', 'pkexec'].map((name) => `| ${name}`),
+  ...['kinit', 'passwd', 'smbpasswd', 'cryptsetup', 'wg set', 'su -', 'openssl', 'gpg', 'pkexec'].map(
+    (name) => `| ${name}`,
+  ),
 ]
 
 const argvProgram = /^(?:.*\/)?([\w-]+)$/

@@ -22,7 +22,9 @@ const SECRETS = set(
   phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey dockerconfigjson dockercfg authtok authident keymaterial
   csrfmiddlewaretoken pepper sonarlogin validationkey decryptionkey samlresponse setsteamaccount registryconfig`,
 )
-const WEAK = set('key auth signature sig session salt nonce cred sid seed hmac cookie webhook csrf xsrf assertion ticket')
+const WEAK = set(
+  'key auth signature sig session salt nonce cred sid seed hmac cookie webhook csrf xsrf assertion ticket',
+)
 const PASSWORD_ENDING =
   /(?:password|passwd|passphrase|passwort|pwd|(?:bind|db|root|admin|user|ldap|my)pw|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/
 const SECRET_ENDING = /(?:secret|token|apikey|secretkey|accesskey|privatekey|credentials)$/
