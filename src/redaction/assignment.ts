@@ -9,6 +9,7 @@ import { blockValue, isWholeLine, listValue } from './listed-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
 import { looksGiven, looksMixed, looksRandom } from './plausible.js'
+import { detectBelow, detectColumn } from './table.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
@@ -72,8 +73,14 @@ function read(source: Source, named: Name): Detection {
     const [whole, keyQuote, sign = '', quote] = assigned
     const start = to + whole.length
     if (sign === 'to' && (keyQuote === undefined || quote === undefined)) return undefined
-    if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
-      return
+    if (sign === '|' && quote === undefined) {
+      const column = detectColumn(source, named)
+      if (column !== undefined) return column
+      const word = text.slice(start, start + 80).split(/[\s|]/)[0] ?? ''
+      if (!looksMixed(word) && !looksGiven(word)) return undefined
+    }
+    if (sign === ':' && quote === undefined && !flag && start >= source.lineEnd(start))
+      return detectBelow(source, named)
     return assignedValue(source, named, { start, sign, quote, keyQuote })
   }
   const rule = ruleOf(kind)
@@ -114,14 +121,14 @@ function read(source: Source, named: Name): Detection {
       return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
     }
   }
-  return detectPaired(source, named)
+  return detectPaired(source, named) ?? detectColumn(source, named) ?? detectBelow(source, named)
 }
 
 /** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
 function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
   if (kind !== 'password' && kind !== 'secret') return false
   if (/[a-z][A-Z]|_/.test(name)) return true
-  const before = /(^|[\n{;(:])[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
+  const before = /(^|[\n{;(]|:$)[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
   return before !== undefined && (kind === 'password' || /[{;(:]/.test(before))
 }
 

@@ -83,7 +83,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         emit(ahead)
         source.floor = position.floor = from = position.at = ahead.end
         goesOn = false
-        ahead = ahead.then
+        ahead = ahead.next
         continue
       }
       goesOn = true
@@ -113,11 +113,16 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         asked = before
       } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
         if (found.end > found.start) emit(found)
+        if (ahead === undefined && found.next !== undefined) {
+          ahead = found.next
+          askedAt = end
+          asked = before
+        }
         if (found.rule === 'crowded') position.seen = found.end
         source.floor = position.floor = from = found.end
         goesOn = false
         if (ahead !== undefined && found.end > ahead.start) {
-          ahead = found.end < ahead.end ? { ...ahead, start: found.end } : ahead.then
+          ahead = found.end < ahead.end ? { ...ahead, start: found.end } : ahead.next
         }
       }
       position.at = ahead === undefined ? from : askedAt
