@@ -1,21 +1,25 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, isBlank, isNameCode, lineStart, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, isNameCode, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
+import { isDirective, lineOfTwo, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
 import { headerEnd, headerValue } from './header-value.js'
+import { saysLittle } from './key.js'
+import { blockValue, isWholeLine, listValue } from './listed-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
 import { detectPaired } from './paired-value.js'
-import { looksMixed, looksRandom } from './plausible.js'
+import { looksGiven, looksMixed, looksRandom } from './plausible.js'
+import { detectBelow, detectColumn } from './table.js'
 import { type Assigned, isDigit, isLetter, mayBeTyped, usualForm } from './usual-form.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
-const QUOTE = String.raw`\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
+const QUOTE = String.raw`"""|'''|\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
 /** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
 const ASSIGNED = new RegExp(
-  `(?:${ANSI}){0,2}(${QUOTE})?\\]?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\))?\\??${GAP}` +
-    String.raw`(:=|=>|->|={1,3}|::?|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
-    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|[bBurR@](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
+  `(?:${ANSI}){0,2}(${QUOTE})?(?::(?:[\\w\\\\]{1,60}:)?(?:protected|private)(?=\\]))?(?:\\]|%5[Dd])?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\)|(?: \\([\\w -]{1,24}\\)| ?\\[[\\w *-]{1,24}\\])(?=:))?\\??${GAP}` +
+    String.raw`(:=|[=-]>|={1,3}|::?|\.{3,60}(?=["'])|[?+]=|\|\|=|<-|to(?= ["'])|\.(?=[ \t]["'])|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
+    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|<<(?=")|\\[\\](?:string|byte)\\{|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
@@ -30,7 +34,7 @@ for (let code = 33; code < 127; code++)
   if (!'=:"\'\\%&]([)?-|<>,`'.includes(String.fromCharCode(code))) NOT_BEHIND_NAME[code] = 1
 
 /** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
-const CALLED = /(?:[([](?:\\?["'])?|[ \t]FOR [\w'`"@%.]{1,80} = ')([^\s"'()[\]\\]{4,200})(?=["')\]\\])/y
+const CALLED = /(?:[([](?:[ \t]{0,4}[bBurRNELq@$]{0,2}(\\?["'`]))?|[ \t]FOR [\w'`"@%.]{1,80} = ('))/y
 
 /** The detector behind every word that secret names are made of. */
 export function detectAssignment(source: Source, start: number, end: number): Detection {
@@ -51,7 +55,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
-  if ((kind === 'weak' || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
+  if ((saysLittle(kind) || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
     if (kind === 'none') source.looks += 0.5
@@ -68,25 +72,31 @@ function read(source: Source, named: Name): Detection {
   const { to, from, kind, flag } = named
   source.looks += 1
   const assigned = isWordAhead(text, to) ? undefined : assignedAt(text, to)
-  if (assigned === undefined && kind === 'weak' && text.charCodeAt(to) === 32) return undefined
+  if (assigned === undefined && saysLittle(kind) && text.charCodeAt(to) === 32) return undefined
   if (assigned !== undefined) {
-    const { start, sign, quote } = assigned
-    if (sign === '|' && quote === undefined && !looksMixed(text.slice(start, start + 40).split(/[\s|]/)[0] ?? ''))
-      return
+    const { start, sign, quote, keyQuote } = assigned
+    if (sign === 'to' && (keyQuote === undefined || quote === undefined)) return undefined
+    if (sign === '|' && quote === undefined) {
+      const column = detectColumn(source, named)
+      if (column !== undefined) return column
+      const word = text.slice(start, start + 80).split(/[\s|]/)[0] ?? ''
+      if (!looksMixed(word) && !looksGiven(word)) return undefined
+    }
+    if (sign === ':' && quote === undefined && !flag && start >= source.lineEnd(start))
+      return detectBelow(source, named)
     return assignedValue(source, named, assigned)
   }
   const rule = ruleOf(kind)
-  const called = kind === 'none' || kind === 'weak' ? null : at(CALLED, text, to)
-  if (called?.[1] !== undefined) {
-    const isGiven = kind === 'password' || /^(?:set|with)/i.test(named.name)
-    const start = to + called[0].length - called[1].length
-    return isGiven && looksMixed(called[1]) && !/\.\w{1,6}:\d+$/.test(called[1]) && !text.startsWith('[REDACTED', start)
-      ? { rule, start, end: start + called[1].length }
-      : undefined
-  }
+  const called = kind === 'none' || saysLittle(kind) ? null : at(CALLED, text, to)
+  if (called !== null) return calledValue(source, named, to + called[0].length, called[1] ?? called[2])
   const spaced = at(SPACED, text, to)
   if (spaced !== null && /<(?:[\w.-]{1,20}:)?$/.test(text.slice(Math.max(0, from - 22), from))) {
     return detectPaired(source, named)
+  }
+  const alone = spaced === null || flag || saysLittle(kind) ? undefined : lineOfTwo(source, from, to)
+  if (alone !== undefined && !isMentioned(text, from)) return { rule, ...alone }
+  if (spaced?.[1] !== undefined && isGivenQuoted(text, named)) {
+    return namedValue(source, plainValue(rule, kind, to + spaced[0].length, spaced[1]))
   }
   if (spaced !== null && (flag || isDirective(text, from, named.name))) {
     const start = to + spaced[0].length
@@ -114,7 +124,30 @@ function read(source: Source, named: Name): Detection {
       return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
     }
   }
-  return detectPaired(source, named)
+  return detectPaired(source, named) ?? detectColumn(source, named) ?? detectBelow(source, named)
+}
+
+/** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
+function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
+  if (kind !== 'password' && kind !== 'secret') return false
+  if (/[a-z][A-Z]|_/.test(name)) return true
+  const before = /(^|[\n{;(]|:$)[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
+  return before !== undefined && (kind === 'password' || /[{;(:]/.test(before))
+}
+
+function calledValue(source: Source, { name, kind }: Name, start: number, quote: string | undefined): Detection {
+  const { text } = source
+  if (kind !== 'password' && !/^(?:set|with)/i.test(name)) return undefined
+  const bare =
+    quote === undefined ? /^[^\s"'()[\]\\]{4,200}(?=[)\]])/.exec(text.slice(start, start + 204))?.[0] : undefined
+  const end = quote === undefined ? start + (bare?.length ?? 0) : quotedEnd(source, start, quote)
+  if (end === STARVED) return end
+  const written = text.slice(start, end)
+  if (end - start < 4 || /\s$|^\s/.test(written) || written.startsWith('[REDACTED') || /\.\w{1,6}:\d+$/.test(written))
+    return undefined
+  if (quote !== undefined && !/^[\\"'`]+\s*[)\],]/.test(text.slice(end, end + 8))) return undefined
+  if (!looksMixed(written) && !(quote !== undefined && looksGiven(written))) return undefined
+  return { rule: ruleOf(kind), start, end }
 }
 
 function assignedAt(text: string, to: number): Assigned | undefined {
@@ -131,34 +164,6 @@ const isToken = (text: string): boolean => {
   return looksRandom(word) || /^[0-9a-f]{40,}$/.test(word)
 }
 
-/** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
-function wordBefore(text: string, from: number): string {
-  if (from === 0) return ''
-  let end = from
-  const sign = text.charCodeAt(end - 1)
-  if (sign === 34 || sign === 39 || sign === 96) end--
-  if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
-  let start = end - 1
-  while (start > 0 && end - start < 14 && isLetter(text.charCodeAt(start - 1))) start--
-  // The end of a longer one is no word.
-  if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
-  return text.slice(start, end - 1).toLowerCase()
-}
-
-/** Names that a blank assigns: `ENV DB_PASSWORD x`, `WITH PASSWORD 'x'`. */
-const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
-const DIRECTIVE =
-  /(?:(?:^|\n)[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
-
-function isDirective(text: string, from: number, name: string): boolean {
-  if (/^(?:requirepass|masterauth)$/i.test(name)) return true
-  const isAssigned = ASSIGNING.has(wordBefore(text, from))
-  if (!isAssigned && text.charCodeAt(from - 1) > 32) return false
-  const before = text.slice(Math.max(0, from - 60), from)
-  if (!isAssigned && !/login |user |role |set -/i.test(before)) return false
-  return DIRECTIVE.test(before)
-}
-
 /** A blank and then a letter: nothing is assigned, though something may be said. */
 function isWordAhead(text: string, to: number): boolean {
   if (text.charCodeAt(to) !== 32) return false
@@ -172,8 +177,10 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const { name, from, kind } = named
   const rule = ruleOf(kind)
   const equals = sign !== ':' && (sign.includes('=') || /3[dD]|#61|＝/.test(sign))
-  const loose = !equals
-  const tight = sign === ':' && quote === undefined && !isBlank(text.charCodeAt(start - 1))
+  const option =
+    sign === ':' && text.charCodeAt(from - 1) === 47 && /(?:^|[\s"'])\/$/.test(text.slice(Math.max(0, from - 2), from))
+  const loose = !equals && !option
+  const tight = sign === ':' && !option && quote === undefined && !isBlank(text.charCodeAt(start - 1))
   const short = name.length < 5 ? name.toLowerCase() : ''
   if (short === 'pin' && !/^["']?\d{4,8}(?!\w)/.test(text.slice(start, start + 12))) return undefined
   if (short === 'pass' && /^\d{1,9}[\s,]+fail/.test(text.slice(start, start + 20))) return undefined
@@ -181,9 +188,11 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   // `PWD={…}` of ODBC.
   const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
   if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
+  const around = sign === '=' && quote === undefined ? quoteAround(source, from, start) : undefined
+  if (around !== undefined) return namedValue(source, plainValue(rule, kind, start, around))
   const inner = quote === undefined && text.charCodeAt(start) === 123 ? at(INNER, text, start) : null
-  if (inner !== null && inner[1] !== undefined) {
-    return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1]))
+  if (inner !== null) {
+    return namedValue(source, plainValue(rule, kind, start + inner[0].length, inner[1] ?? inner[2]))
   }
   // An object has names of its own.
   if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
@@ -242,77 +251,36 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     query: isQuery && !sign.startsWith('%'),
     encoded: sign.charCodeAt(0) === 37,
     element: false,
-    wholeLine: kind !== 'weak' && quote === undefined && isWholeLine(source, from, start, equals),
+    wholeLine: !saysLittle(kind) && quote === undefined && isWholeLine(source, from, start, equals),
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
+}
+
+/** `"--password=several words"`: the quote that the whole argument stands in. */
+function quoteAround(source: Source, from: number, start: number): string | undefined {
+  const { text } = source
+  let open = from
+  while (open > from - 2 && text.charCodeAt(open - 1) === 45) open--
+  const quote = /(?:^|[\s,([])((\\?)["'])$/.exec(text.slice(Math.max(0, open - 4), open))?.[1]
+  if (quote === undefined) return undefined
+  const line = text.slice(start, Math.min(source.lineEnd(start), start + 400))
+  const end = line.indexOf(quote)
+  return end > 0 &&
+    !/[\s,;&][\w.-]{1,40}[=:]/.test(line.slice(0, end)) &&
+    /^["'\\]+(?:[\s,\])};]|$)/.test(line.slice(end))
+    ? quote
+    : undefined
 }
 
 /** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
 const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
 
 /** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
-const INNER = /\{[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])/y
-
-/** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
-function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
-  const { text } = source
-  const line = lineStart(source, from)
-  if (line === -1) return false
-  const lead = text.slice(line, from)
-  if (
-    !/^(?:[ \t]*(?:-[ \t]+)?["']?|(?:export|ENV|ARG|set|declare -x|-e|--env)[ \t]+["']?|[ \t]*#[ \t]*|\$env:|(?:[a-z][\w-]*\.){1,6})$/i.test(
-      lead,
-    )
-  )
-    return false
-  const rest = text.slice(start, Math.min(source.lineEnd(start), start + 400))
-  if (/["'`]\s*[,)}\]]*\s*$/.test(rest)) return false
-  const shell =
-    equals &&
-    text.charCodeAt(start - 1) === 61 &&
-    /^\S+[ \t]+(?:[A-Za-z./-]|\[REDACTED|\d>|&&|\|)/.test(rest) &&
-    !/^\S+[ \t]+#/.test(rest)
-  if (shell) return false
-  return (
-    !/[\s,;&|][A-Za-z_][\w.-]*(?:=|:[ \t]|":)/.test(rest) && !/\\[nr]|\x1b|\\u001b|\\x1b|\\033|<\/|[,;]$/.test(rest)
-  )
-}
+const INNER =
+  /\{(?:[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])|[ \t]{0,4}["'][\w-]{1,40}(?:\.[\w-]{1,40}){1,5}["'][ \t]{0,4}[:=]>?[ \t]{0,4}(["']))/y
 
 const MENTIONING = new Set(
   `unexpected invalid illegal missing expected unknown expired bad no wrong incorrect malformed parse next empty
   unsupported duplicate of for the a an`.split(/\s+/),
 )
 const isMentioned = (text: string, from: number): boolean => MENTIONING.has(wordBefore(text, from))
-
-/** `["a", "b"]` under a secret name is a list of secrets. */
-function listValue(source: Source, rule: string, start: number): Detection {
-  const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
-  const list = /^\[\s*((\\?["'])(?:[^\]\n]*?)\2)\s*\]/.exec(line)
-  if (list?.[1] === undefined || list[2] === undefined) return undefined
-  const inner = list[1].slice(list[2].length, -list[2].length)
-  const from = start + line.indexOf(list[1]) + list[2].length
-  if (inner === '' || inner.startsWith('[REDACTED') || !looksMixed(inner)) return undefined
-  return { rule, start: from, end: from + inner.length }
-}
-
-/** A YAML block (`password: |`): the lines below that are indented further. */
-function blockValue(source: Source, rule: string, from: number, start: number): Detection {
-  const { text } = source
-  const end = source.lineEnd(start)
-  if (!/^[|>][-+\d]{0,2}\s*$/.test(text.slice(start, end)) || text.charCodeAt(end) !== 10) return undefined
-  const line = lineStart(source, from)
-  const indent = line === -1 ? 0 : (/^[ -]*/.exec(text.slice(line, from))?.[0].length ?? 0)
-  let first = -1
-  let last = end
-  for (let lines = 0; lines < 100; lines++) {
-    const next = text.indexOf('\n', last + 1)
-    if (next === -1 && !source.final) return STARVED
-    const row = text.slice(last + 1, next === -1 ? Math.min(text.length, last + 4_096) : next)
-    const blanks = /^[ \t]*/.exec(row)?.[0].length ?? 0
-    if (blanks <= indent) break
-    if (first === -1) first = last + 1 + blanks
-    last += 1 + row.length
-    if (next === -1) break
-  }
-  return first === -1 || text.startsWith('[REDACTED', first) ? undefined : { rule, start: first, end: last }
-}

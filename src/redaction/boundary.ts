@@ -190,6 +190,8 @@ export interface Found {
   end: number
   /** Quotes to put around the placeholder, so that JSON stays JSON. */
   quote?: string
+  /** The next of several that one word told: cells of a column, codes below a heading. */
+  next?: Found | undefined
 }
 
 /** Answered by a detector that needs the lines behind the end of a text that is not final. */

@@ -1,53 +1,16 @@
 /** Secrets among the arguments of known programs, where no name says so: `mysql -pX`, `curl -u user:X`, `docker login -p X`. */
-import { type Detection, lineStart, type Source } from './boundary.js'
+import { type Detection, type Found, lineStart, type Source } from './boundary.js'
+import { closingQuote } from './extent.js'
+import { looksMixed } from './plausible.js'
+import { SECRET_ARGUMENTS, type SecretArgument } from './program-arguments.js'
 
 const RULE = 'cli-argument'
-const VALUE = String.raw`("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200})`
-const pattern = (before: string): RegExp => new RegExp(`${before}${VALUE}`, 'g')
+/** No argument is sought further behind its program. */
+const WINDOW = 600
 
-/** Program, and where its secret stands among its arguments; the last group is the secret. */
-const PROGRAMS: readonly [names: string, arguments_: RegExp][] = [
-  [
-    'mysql mysqldump mysqladmin mariadb mariadb-dump mysqlimport mysqlshow mycli',
-    /(?:^|[\s"',])-p(?!ort|rot)([^\s"',;|&-][^\s"',;|&]{0,200})/g,
-  ],
-  [
-    'curl http https httpie xh',
-    pattern(
-      String.raw`(?:^|\s)(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U|-a|--auth)(?:[= ]{1,4}|","|", ")["']?[^\s:"'@/]{0,100}:`,
-    ),
-  ],
-  ['login', pattern(String.raw`\s(?:-p|--password)(?:[= ]{1,4})`)],
-  ['sshpass', pattern(String.raw`\s-p ?`)],
-  ['redis-cli valkey-cli', pattern(String.raw`\s(?:-a|--pass) `)],
-  [
-    'mongo mongosh mongodump mongorestore mongoexport cqlsh psql pgcli twine rabbitmqadmin influx',
-    pattern(String.raw`\s-p `),
-  ],
-  ['ldapsearch ldapadd ldapmodify ldappasswd ldapwhoami', pattern(String.raw`\s-w `)],
-  ['smbclient smbmap rpcclient', pattern(String.raw`\s-U ["']?[\w\\/.-]{1,60}%`)],
-  ['sqlcmd bcp', pattern(String.raw`\s-P ?`)],
-  ['7z 7za 7zr', pattern(String.raw`\s-p`)],
-  ['zip unzip', pattern(String.raw`\s-P ?`)],
-  ['skopeo buildah crane oras', pattern(String.raw`\s--(?:src-|dest-)?creds[= ]["']?[^\s:"']{1,60}:`)],
-  ['htpasswd', pattern(String.raw`\s-[a-zA-Z]*b[a-zA-Z]*\s+\S+\s+\S+\s+`)],
-  ['snmpwalk snmpget', pattern(String.raw`\s-[cAX] `)],
-  ['ssh-keygen', pattern(String.raw`\s-[NP] `)],
-  ['lftp', pattern(String.raw`\s-u ["']?[^\s,]{1,60},`)],
-  ['ipmitool', pattern(String.raw`\s-P `)],
-  ['useradd usermod', pattern(String.raw`\s(?:-p|--password)[ =]`)],
-  ['openssl', pattern(String.raw`\s-(?:k|K|passin|passout|pass) (?:pass:)?(?!env:|file:|fd:|stdin|val\b)`)],
-  ['xfreerdp wfreerdp', pattern(String.raw`\s/p:`)],
-  ['vault', pattern(String.raw`\slogin (?=\S*\d)(?!-)`)],
-  ['mc', pattern(String.raw`\s(?:alias|config host) (?:set|add) \S{1,80} \S{1,200} \S{1,80} `)],
-  ['activate-refresh-token', pattern(String.raw`\s\S{1,80} `)],
-  ['convertto-securestring', pattern(String.raw`\s(?:-String )?(?=["'])`)],
-  ['sqlplus', pattern(String.raw`\s[\w$.-]{1,40}/`)],
-  ['chpasswd', /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/g],
-]
+export const PROGRAM_NAMES: readonly string[] = [...SECRET_ARGUMENTS.keys(), 'chpasswd']
 
-const ARGUMENTS = new Map(PROGRAMS.flatMap(([names, found]) => names.split(' ').map((name) => [name, found] as const)))
-export const PROGRAM_NAMES: readonly string[] = [...ARGUMENTS.keys()]
+const CHANGED = /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/
 
 /** The first secret behind the program's name on its line; the scan comes back for the next. */
 export function detectArgument(source: Source, start: number, end: number): Detection {
@@ -66,8 +29,6 @@ export function detectArgument(source: Source, start: number, end: number): Dete
     return undefined
   const name = text.slice(start, end).toLowerCase()
   source.looks += 1
-  const found = ARGUMENTS.get(name)
-  if (found === undefined) return undefined
   if (
     name === 'login' &&
     !/(?:docker|podman|helm registry|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault) $/.test(
@@ -79,14 +40,68 @@ export function detectArgument(source: Source, start: number, end: number): Dete
     const line = lineStart(source, start)
     if (line === -1) return undefined
     const from = Math.max(source.floor, line)
-    return argumentIn(found, text.slice(from, start), from)
+    return givenBefore(CHANGED, text.slice(from, start), from)
   }
-  const limit = Math.min(source.lineEnd(end), end + 600)
-  return argumentIn(found, text.slice(end, limit), end)
+  let first: Found | undefined
+  for (const argument of SECRET_ARGUMENTS.get(name) ?? []) {
+    const found = argumentBehind(source, end, argument)
+    if (found !== undefined && (first === undefined || found.start < first.start)) first = found
+  }
+  return first
+}
+
+function argumentBehind(source: Source, end: number, { before, upToHost, mixed }: SecretArgument): Found | undefined {
+  const { text } = source
+  const line = text.slice(end, Math.min(source.lineEnd(end), end + WINDOW))
+  before.lastIndex = 0
+  for (let match = before.exec(line); match !== null; match = before.exec(line)) {
+    const word = shellWord(source, end + match.index + match[0].length, upToHost === true)
+    if (word === undefined || word.start < source.floor) continue
+    const written = text.slice(word.start, Math.min(word.end, word.start + 400))
+    if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-\S*$)/.test(written) || written === '') continue
+    if (mixed === true && !looksMixed(written)) continue
+    return { rule: RULE, ...word }
+  }
+  return undefined
+}
+
+/** The word of a shell that begins at `start`, without its quotes, to its true end. */
+export function shellWord(source: Source, start: number, upToHost = false): { start: number; end: number } | undefined {
+  const { text } = source
+  const end = source.lineEnd(start)
+  const open = /^\$?(["'])/.exec(text.slice(start, start + 2))
+  if (open?.[1] !== undefined) {
+    const from = start + open[0].length
+    const closing = closingQuote(text, from, end, open[1])
+    return { start: from, end: closing === -1 ? end : closing }
+  }
+  // A quote that was opened before the value closes behind it.
+  const quoted = /(["'])[^\s"']{0,100}$/.exec(text.slice(Math.max(0, start - 101), start))?.[1]
+  let stop = start
+  for (; stop < end; stop++) {
+    const code = text.charCodeAt(stop)
+    if (code === 92 && text.charCodeAt(stop + 1) > 32) stop++
+    else if (code <= 32 || code === 34 || (code === 39 && quoted === "'")) break
+    else if (isCommandEnd(text, stop, end)) break
+  }
+  if (upToHost) {
+    const at = text.slice(start, stop).lastIndexOf('@')
+    if (at > 0) return { start, end: start + at }
+  }
+  return stop > start ? { start, end: stop } : undefined
+}
+
+/** `;`, `|`, `&` and `)` end a command when nothing of a word follows. */
+function isCommandEnd(text: string, index: number, end: number): boolean {
+  const code = text.charCodeAt(index)
+  if (code === 39 || code === 96) return !(text.charCodeAt(index + 1) > 32) || index + 1 >= end
+  if (code !== 59 && code !== 124 && code !== 38 && code !== 41) return false
+  const next = text.charCodeAt(index + 1)
+  return index + 1 >= end || next <= 32 || next === code
 }
 
 const PIPED =
-  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'|;&]{1,200}) {0,4}\|[^|\n]{0,120}$/
+  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,400}"|'[^'\n]{1,400}'|[^\s"'|;&)]{1,400})(?:; ?echo [^|\n]{1,200})?\)? {0,4}\|[^|\n]{0,120}$/
 
 /** `echo x | sudo -S …`, `echo x | docker login --password-stdin`: what a program reads from its input. */
 export function detectPiped(source: Source, start: number, end: number): Detection {
@@ -94,23 +109,46 @@ export function detectPiped(source: Source, start: number, end: number): Detecti
   if (/[\w-]/.test(text[end] ?? '')) return undefined
   source.looks += 1
   const from = Math.max(source.floor, start - 240)
-  return argumentIn(PIPED, text.slice(from, start), from, true)
+  return givenBefore(PIPED, text.slice(from, start), from)
 }
 
-function argumentIn(found: RegExp, window: string, offset: number, within = false): Detection {
-  found.lastIndex = 0
-  const match = found.exec(window)
+function givenBefore(given: RegExp, window: string, offset: number): Detection {
+  const match = given.exec(window)
   const written = match?.[1]
   if (match === null || written === undefined) return undefined
-  const bare = /^(["']).*\1$/.test(written) ? written.slice(1, -1) : written
+  const bare = (/^(["']).*\1$/.test(written) ? written.slice(1, -1) : written).replace(/\\n$/, '')
   if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-|\*{2,}$)/.test(bare) || bare === '') return undefined
-  const last = match.index + match[0].length - written.length
-  const at = (within ? window.indexOf(written, match.index + 4) : last) + (bare === written ? 0 : 1)
-  return { rule: RULE, start: offset + at, end: offset + at + bare.length }
+  const at = offset + window.indexOf(bare, match.index + 4)
+  return { rule: RULE, start: at, end: at + bare.length }
+}
+
+/** `docker login --password-stdin <<< x`. */
+export function detectHereString(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  source.looks += 1
+  const before = text.slice(Math.max(0, start - 160), start)
+  if (!/(?:stdin|passwd|passw|login|secret|sudo|su|token|gpg|openssl|kinit)\b[^\n]*$/i.test(before)) return undefined
+  let from = end
+  while (text.charCodeAt(from) === 32) from++
+  const word = shellWord(source, from)
+  if (word === undefined) return undefined
+  const account = /\bchpasswd\b/.test(before)
+    ? /^[\w.-]{1,40}:/.exec(text.slice(word.start, word.start + 42))?.[0].length
+    : 0
+  const found = { rule: RULE, start: word.start + (account ?? 0), end: word.end }
+  return /^(?:\[REDACTED|\$[\w{(])/.test(text.slice(found.start, found.start + 12)) ? undefined : found
 }
 
 /** Words that say: the secret comes through a pipe. */
-export const PIPE_WORDS: readonly string[] = ['sudo -s', '-stdin', '--with-token']
+export const PIPE_WORDS: readonly string[] = [
+  'sudo -s',
+  '-stdin',
+  '--with-token',
+  '--passphrase-fd',
+  ...['kinit', 'passwd', 'smbpasswd', 'cryptsetup', 'wg set', 'su -', 'openssl', 'gpg', 'pkexec'].map(
+    (name) => `| ${name}`,
+  ),
+]
 
 const argvProgram = /^(?:.*\/)?([\w-]+)$/
 

@@ -28,17 +28,44 @@ export function quotedEnd(source: Source, start: number, quote: string): number 
   return end
 }
 
-function closingQuote(text: string, start: number, end: number, quote: string): number {
-  if (quote.length > 1) {
-    const line = text.slice(start, end)
-    const at = line.indexOf(quote)
-    return at === -1 ? -1 : start + at
+export function closingQuote(text: string, start: number, end: number, quote: string): number {
+  const last = quote.charCodeAt(quote.length - 1)
+  if (quote.length === 1) return closingSign(text, start, end, last)
+  if (quote.charCodeAt(0) === 92 && (last === 34 || last === 39 || last === 96)) {
+    return closingEscaped(text, start, end, quote)
   }
-  const code = quote.charCodeAt(0)
+  const at = text.slice(start, end).indexOf(quote)
+  return at === -1 ? -1 : start + at
+}
+
+/** SQL, YAML and batch files double a quote that is part of the value, and shells write `'\''`. */
+function closingSign(text: string, start: number, end: number, sign: number): number {
   for (let index = start; index < end; index++) {
-    const at = text.charCodeAt(index)
-    if (at === code) return index
-    if (at === 92) index++
+    const code = text.charCodeAt(index)
+    if (code === 92) index++
+    if (code !== sign) continue
+    if (sign === 39 && text.startsWith("\\''", index + 1)) index += 3
+    else if (text.charCodeAt(index + 1) === sign && index > start && isInside(text.charCodeAt(index + 2))) index++
+    else return index
+  }
+  return -1
+}
+
+const isInside = (code: number): boolean => code > 32 && !OUTSIDE.has(code)
+const OUTSIDE: ReadonlySet<number> = new Set([...'"\'`,;:)]}>&|\\'].map((sign) => sign.charCodeAt(0)))
+
+/** `\"` ends a text whose quotes are escaped as often; a quote of the value itself is escaped once more. */
+function closingEscaped(text: string, start: number, end: number, quote: string): number {
+  const sign = quote.charAt(quote.length - 1)
+  const level = Math.round(Math.log2(quote.length))
+  const line = text.slice(start, end)
+  for (let at = line.indexOf(sign); at !== -1; at = line.indexOf(sign, at + 1)) {
+    let slashes = at
+    while (slashes > 0 && line.charCodeAt(slashes - 1) === 92) slashes--
+    const count = at - slashes
+    // An outer text ends here.
+    if (count === 0) return start + at
+    if (count >= quote.length - 1 && (count >> level) % 2 === 0) return start + at - (quote.length - 1)
   }
   return -1
 }

@@ -3,23 +3,28 @@
 /**
  * - `password`: every value under it is secret, digits and plain words too;
  * - `secret`: its value is secret unless it plainly says something else (a small number, a state, a scope);
- * - `weak`: only a value that looks random is secret (`STRIPE_KEY`, `sig`, `session`);
+ * - `weak`: only a value that looks random is secret (`sig`, `session`);
+ * - `opaque`: so is one in hex, and a UUID (`STRIPE_KEY`, `secret_id`);
  * - `authorization`, `cookie`: headers, whose value is more than one word.
  */
-export type KeyKind = 'none' | 'weak' | 'secret' | 'password' | 'authorization' | 'cookie'
+export type KeyKind = 'none' | 'weak' | 'opaque' | 'secret' | 'password' | 'authorization' | 'cookie'
 
 const set = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/))
 
 const PASSWORDS = set(
-  `password passwd passphrase passcode pwd pswd psw pw pass passwort kennwort sshpass senha wachtwoord parola contrasena
-  userpass dbpass mypass pin passin passout storepass keypass requirepass masterauth otp totp cvv cvc passwordhash passwordsalt`,
+  `password passwd passphrase passcode pwd pswd psw pw pass passwort kennwort losungswort sshpass senha wachtwoord parola
+  contrasena contrasenya contrasenia motdepasse mdp heslo haslo salasana losenord adgangskode passord jelszo sifre parool
+  clavesecreta palavrapasse keyphrase userpass dbpass mypass pin passin passout storepass keypass requirepass masterauth otp totp cvv cvc passwordhash passwordsalt`,
 )
 const SECRETS = set(
   `secret secrets token apikey apitoken accesskey privatekey secretkey signingkey encryptionkey masterkey authkey
   credential credentials creds authtoken accesstoken identitytoken registrytoken bearer jwt pat psk sessid sessionid
-  phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey dockerconfigjson dockercfg`,
+  phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey dockerconfigjson dockercfg authtok authident keymaterial
+  csrfmiddlewaretoken pepper sonarlogin validationkey decryptionkey samlresponse setsteamaccount registryconfig`,
 )
-const WEAK = set('key auth signature sig session salt nonce cred sid seed hmac cookie webhook')
+const WEAK = set(
+  'key auth signature sig session salt nonce cred sid seed hmac cookie webhook csrf xsrf assertion ticket',
+)
 const PASSWORD_ENDING =
   /(?:password|passwd|passphrase|passwort|pwd|(?:bind|db|root|admin|user|ldap|my)pw|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/
 const SECRET_ENDING = /(?:secret|token|apikey|secretkey|accesskey|privatekey|credentials)$/
@@ -29,7 +34,21 @@ const SECRET_KEY_OF = set(
   `api access private secret signing sign encryption encrypt decryption master account license licence shared storage
   deploy service application app auth admin root webhook write server subscription hmac jwt crypto cipher aes des rsa
   wallet preshared recovery backup unseal activation prod live sas connection fcm merchant registry session function
-  client developer integration ingest ingestion security token password passwd host_master`,
+  client developer integration ingest ingestion security token password passwd host_master enc dec machine validation join
+  unlock certificate nonce in csrf fernet deterministic consumer enrollment enrolment provisioning management bot device
+  tunnel vpn wireguard wg swarm kms kek dek payment billing gateway reporting partner reseller owner agent pairing seed
+  symmetric shared_ sealing seal totp mfa otp privacy priv ssh sftp ssl tls pem keystore truststore restore bootstrap`,
+)
+/** Services of which people say `<its name> key`: what is opaque under it is one. */
+const VENDORS = set(
+  `stripe twilio sendgrid mailgun mailchimp mandrill postmark sparkpost algolia datadog dd newrelic relic sentry rollbar
+  bugsnag pagerduty opsgenie honeycomb grafana loki openai anthropic gemini cohere mistral huggingface replicate pinecone
+  azure aws gcp google github gitlab bitbucket slack discord telegram shopify paypal braintree square plaid auth0 okta
+  firebase supabase vercel netlify heroku cloudflare fastly digitalocean linode vultr hetzner scaleway ovh npm nuget pypi
+  snyk sonar codecov coveralls circleci travis jenkins buildkite terraform vault consul nomad elastic splunk sumo logdna
+  loggly papertrail logtail segment mixpanel amplitude intercom zendesk hubspot salesforce trello jira notion airtable asana
+  linear figma maxmind mapbox openweather weather maps geocoding places search smtp mail sms payment recaptcha captcha
+  turnstile virustotal shodan censys wandb kaggle routing service primary secondary subscription instrumentation`,
 )
 const OPEN_KEY_OF = set(
   `public pub publishable primary foreign partition sort cache gpg pgp row object s3 idempotency group composite unique
@@ -68,11 +87,35 @@ const HARMLESS_STARTS = set(
 )
 const CODES = set('verification security backup recovery otp mfa sms')
 /** Says how the value is written; what stands before says what it is. */
-const TAILS = set('value val raw base64 b64 plain plaintext encoded cleartext')
+const TAILS = set(
+  `value val raw base64 b64 plain plaintext encoded cleartext prod production staging stage stg dev development testing
+  live qa uat preprod primary secondary main old new current previous prev default int`,
+)
 /** Special tokens of language models: `eos_token`. */
 const MODEL_TOKEN = set(
   'bos eos pad unk sep cls mask special stop image vocab per new change cancellation cancel csrftokenname',
 )
+
+/** Two words that say together what neither says alone. */
+const PAIRS: ReadonlyMap<string, KeyKind> = new Map([
+  ['secret id', 'opaque'],
+  ['session id', 'weak'],
+  ['auth ident', 'secret'],
+  ['registry config', 'secret'],
+  ['honeycomb team', 'secret'],
+  ['sonar login', 'secret'],
+  ['code verifier', 'secret'],
+  ['device code', 'opaque'],
+  ['saml response', 'secret'],
+  ['key material', 'secret'],
+  ['keys base64', 'secret'],
+  ['clave secreta', 'password'],
+  ['clave privada', 'secret'],
+  ['mot passe', 'password'],
+])
+
+/** Only what looks like a secret is one under such a name. */
+export const saysLittle = (kind: KeyKind): boolean => kind === 'weak' || kind === 'opaque'
 
 /** The words of a name, lower-cased: `dbPassword`, `DB_PASSWORD`, `db-password` and `db.password` are the same two. */
 function wordsOf(name: string): string[] {
@@ -99,15 +142,17 @@ export function judgeKey(name: string): KeyKind {
   let last = (words.at(-1) ?? '').replace(/(?<=[a-z]{3})\d{1,2}$/, '')
   if (last === '') return 'none'
   words[words.length - 1] = last
-  while (words.length > 1 && TAILS.has(words.at(-1) ?? '')) words.pop()
+  while (words.length > 1 && isTail(words.at(-1) ?? '')) words.pop()
   last = words.at(-1) as string
   if (words.length === 1 && last === 'secrets') return 'secret'
   const before = words.at(-2) ?? ''
   if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'secret'
   if (last === 'code' && CODES.has(before)) return 'password'
-  if (last === 'id' && (before === 'secret' || before === 'session')) return 'weak'
+  const pair = words.length > 1 ? PAIRS.get(`${before} ${last}`) : undefined
+  if (pair !== undefined) return pair
+  if (last === 'info' && before === 'user' && words.includes('auth')) return 'secret'
   if (words.includes('unseal') && (last === 'keys' || last === 'key')) return 'secret'
-  if (last === 'salt' && (before === 'auth' || before === 'nonce' || before === 'in')) return 'secret'
+  if (last === 'salt' && before !== '') return before === 'salt' ? 'weak' : 'secret'
   if (HARMLESS_ENDINGS.has(last)) return 'none'
   const first = words[0] as string
   if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'
@@ -116,6 +161,9 @@ export function judgeKey(name: string): KeyKind {
   if (last === 'cookie' && (words.length === 1 || first === 'set')) return 'cookie'
   return judgeWords(words)
 }
+
+/** `DB_PASSWORD_PROD`, `token_v2`. */
+const isTail = (word: string): boolean => TAILS.has(word) || /^v\d{1,2}$/.test(word)
 
 function judgeWords(words: readonly string[]): KeyKind {
   let kind: KeyKind = 'none'
@@ -133,6 +181,7 @@ function judgeWords(words: readonly string[]): KeyKind {
     }
     if (SECRETS.has(word) || SECRET_ENDING.test(word)) return 'secret'
     if (word === 'key') {
+      if (isLast && VENDORS.has(before)) return 'opaque'
       if (OPEN_KEY_OF.has(before)) return 'none'
       if (SECRET_KEY_OF.has(before)) return 'secret'
     }
@@ -145,5 +194,5 @@ function judgeWords(words: readonly string[]): KeyKind {
 /** True when a string under this key must not leave, whatever it says. */
 export function isSecretKey(key: string): boolean {
   const kind = judgeKey(key)
-  return kind !== 'none' && kind !== 'weak'
+  return kind !== 'none' && !saysLittle(kind)
 }

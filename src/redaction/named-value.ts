@@ -1,8 +1,8 @@
 /** The value behind a secret name: where it ends, and whether it is one. */
 import { type Detection, isBlank, type Source, STARVED } from './boundary.js'
 import { quotedEnd, unquotedEnd } from './extent.js'
-import type { KeyKind } from './key.js'
-import { isPlausible, looksMixed, looksRandom, type Surroundings } from './plausible.js'
+import { type KeyKind, saysLittle } from './key.js'
+import { isPlausible, looksMixed, looksOpaque, looksRandom, type Surroundings } from './plausible.js'
 
 /** A secret name in a text. */
 export interface Name {
@@ -19,7 +19,7 @@ export const at = (pattern: RegExp, text: string, index: number): RegExpExecArra
   return pattern.exec(text)
 }
 
-export const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+export const ruleOf = (kind: KeyKind): string => (saysLittle(kind) ? 'secret' : kind)
 
 /** A value of which nothing more is known than where it begins. */
 export function plainValue(rule: string, kind: KeyKind, start: number, quote: string | undefined): ValueOptions {
@@ -62,11 +62,11 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const { query, encoded, element, wholeLine } = options
   const { text } = source
   if (text.charCodeAt(start) === 91 && text.startsWith('[REDACTED', start)) return undefined
-  if (quote === undefined && kind === 'weak' && !isLongWord(text, start)) return undefined
+  if (quote === undefined && saysLittle(kind) && !isLongWord(text, start)) return undefined
   if (tight && quote === undefined) {
     const run = scopeEnd(text, start)
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || kind === 'weak')) {
+    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
       source.judged = Math.max(source.judged, run)
       return undefined
     }
@@ -78,7 +78,10 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
       : quotedEnd(source, start, quote)
   if (end === STARVED) return STARVED
   if (end <= start || (element && text.charCodeAt(end) !== 60)) return undefined
-  if (kind === 'weak' && !looksRandom(text.slice(start, Math.min(end, start + WEAK_HEAD)))) return undefined
+  if (saysLittle(kind)) {
+    const head = text.slice(start, Math.min(end, start + WEAK_HEAD))
+    if (!(kind === 'weak' ? looksRandom(head) : looksOpaque(head))) return undefined
+  }
   const written = text.slice(start, end)
   // `token: Option<String>`: a type with a type in it.
   if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
@@ -89,7 +92,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
-  if (quote === undefined && loose && !wholeLine && !tight && kind !== 'weak' && !looksMixed(written.slice(0, 400))) {
+  if (quote === undefined && loose && !wholeLine && !tight && !saysLittle(kind) && !looksMixed(written.slice(0, 400))) {
     // A sentence behind a name is seen by its words, not by its first.
     const seen = text.slice(start, wordsEnd(text, start, Math.min(source.lineEnd(start), start + 60)))
     if (!judgedValue(source, seen, kind, surroundings)) return undefined
@@ -114,7 +117,7 @@ function wordsEnd(text: string, start: number, end: number): number {
 const SIGNS = new Uint8Array(128)
 for (const sign of '=:"\'`[]{}<>| \t\n\v\f\r') SIGNS[sign.charCodeAt(0)] = 1
 
-const KINDS: readonly KeyKind[] = ['password', 'secret', 'weak', 'authorization', 'cookie', 'none']
+const KINDS: readonly KeyKind[] = ['password', 'secret', 'weak', 'opaque', 'authorization', 'cookie', 'none']
 /** A short text asks too seldom for its answers to be worth keeping. */
 const SELDOM = 16
 const MAX_VERDICTS = 256

@@ -41,7 +41,7 @@ const REFERENCE =
 /** Code calls something; in quotes it is one only when it closes. */
 const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?[?!]?;?$/
 const MASK =
-  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
+  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}$|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
 const DECLARED =
   /^(?:(?:string|str|number|int|bool|boolean|bytes|text|any|null|undefined|unknown|optional|maybe|buffer)(?:\[\])?\s*[|;?,=)]|n?varchar|char\(|(?:secret|secure)_?(?:str|string|bytes)\b|optional\[|\(sensitive|\(known after)/i
@@ -89,6 +89,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const word = isAlphanumeric(last) ? lower : lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
   if (kind === 'weak') return looksRandom(bare)
+  if (kind === 'opaque') return looksOpaque(bare)
   if ((loose || quoted) && isSentence(bare)) return false
   if (mentioned) {
     // `in secret 'db-1x2y'`, `password v0.1.2`, `JWT kid=…`
@@ -247,7 +248,19 @@ export function looksRandom(text: string): boolean {
   if ((seen & DIGIT) === 0 && !(camel && (seen & LOWER) !== 0 && (seen & UPPER) !== 0)) return false
   if (beyondHex !== 3 || !beyondDate || runs / text.length <= 0.34) return false
   if (text.startsWith('sha') && /^sha\d+[:-]/.test(text)) return false
+  // Words in capitals and small letters are a name.
+  if (camel && /^(?:[a-z]{2,}|[A-Z][a-z]{2,}|[A-Z]{2,}(?![a-z]))(?:[A-Z][a-z]{2,})+\d?$/.test(text)) return false
   // The key of a cache names a system and a digest.
   if (/^(?:[A-Za-z]{1,20}[-_.]){1,4}[0-9a-f]{32,64}$/.test(text)) return false
   return !(text.length === 36 && /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text))
 }
+
+/** Random, or 20 hexadecimal digits and more, or a UUID. */
+export const looksOpaque = (text: string): boolean =>
+  looksRandom(text) ||
+  (/^(?:[0-9a-f]{20,}|[0-9A-F]{20,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})$/.test(text) && /\d/.test(text))
+
+/** Nobody writes it in a sentence, and no program names a thing so: signs within it, or three words and more that are joined. */
+export const looksGiven = (text: string): boolean =>
+  (/^\S{6,}$/.test(text) && /\w[^\w\s.,:;/'"()[\]{}<>=|-]\w|^[^\w\s./'"([{<$-]\w/.test(text)) ||
+  (/^[a-z]{3,}(?:([-_.])[a-z]{3,})(?:\1[a-z]{3,})+$/.test(text) && text.length > 14)

@@ -85,7 +85,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         emit(ahead)
         source.floor = floor = from = at = ahead.end
         goesOn = false
-        ahead = undefined
+        ahead = ahead.next
         continue
       }
       goesOn = true
@@ -123,11 +123,17 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
         askedSeen = seenBefore
       } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
         if (found.end > found.start) emit(found)
+        if (ahead === undefined && found.next !== undefined) {
+          ahead = found.next
+          askedAt = end
+          askedCrowd = crowdBefore
+          askedSeen = seenBefore
+        }
         if (found.rule === 'crowded') seen = found.end
         source.floor = floor = from = found.end
         goesOn = false
         if (ahead !== undefined && found.end > ahead.start) {
-          ahead = found.end < ahead.end ? { rule: ahead.rule, start: found.end, end: ahead.end } : undefined
+          ahead = found.end < ahead.end ? { ...ahead, start: found.end } : ahead.next
         }
       }
       at = ahead === undefined ? from : askedAt

@@ -1,7 +1,8 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
-import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
+import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
+import { detectArgument, detectHereString, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import {
@@ -15,6 +16,7 @@ import {
   FOREIGN_NAMES,
   STATED_BEFORE,
 } from './statement.js'
+import { detectCodes, detectSecretData } from './table.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
@@ -76,17 +78,6 @@ function detectPasswordHash({ text }: Source, start: number): Detection {
   return hash === undefined ? undefined : { rule: 'password-hash', start, end: start + hash.length }
 }
 
-/** `IDENTIFIED BY 'x'` of SQL, `PASS x` and `AUTH x` of line protocols. */
-function detectStatement({ text, lineEnd }: Source, _start: number, end: number): Detection {
-  const found = /^(?:\s+WITH\s+\w+)?(?:\s+BY)?(?:\s+PASSWORD)?\s+(['"])([^'"\n]{1,200})\1/i.exec(
-    text.slice(end, Math.min(lineEnd(end), end + 260)),
-  )
-  const written = found?.[2]
-  if (found === null || written === undefined || written.startsWith('[REDACTED')) return undefined
-  const from = end + found[0].length - 1 - written.length
-  return { rule: 'password', start: from, end: from + written.length }
-}
-
 /** A placeholder is passed by whole, so that redacting twice is redacting once. */
 export const PLACEHOLDER = /\[REDACTED(?::[a-z0-9-]{1,40})?\]/y
 
@@ -105,7 +96,14 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['LS0tLS1CRUdJTi', detectEncodedKey],
   ['bearer', detectScheme],
   ['basic', detectScheme],
-  ['identified', detectStatement],
+  ...'recovery codes,backup codes,scratch codes,one-time codes,recovery keys,unseal keys,emergency codes'
+    .split(',')
+    .map((word) => [word, detectCodes] as const),
+  ['kind: secret', detectSecretData],
+  ['identified', detectIdentified],
+  ['insert into', detectInsert],
+  ...FUNCTION_NAMES.map((name) => [name, detectCall] as const),
+  ['<<<', detectHereString],
   ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
   ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
   ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),

@@ -1,7 +1,7 @@
 /** Redacts structured data by walking it: environments, labels, arguments, pairs, JSON in strings, errors. */
 import type { Found } from './boundary.js'
 import { secretInArgument } from './command-line.js'
-import type { KeyKind } from './key.js'
+import { type KeyKind, saysLittle } from './key.js'
 import { isPlausible } from './plausible.js'
 import { isSanitary, type Removed, sanitizeUntrusted } from './untrusted.js'
 
@@ -215,7 +215,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-const ruleOf = (kind: KeyKind): string => (kind === 'weak' ? 'secret' : kind)
+const ruleOf = (kind: KeyKind): string => (saysLittle(kind) ? 'secret' : kind)
 
 const isSecret = (value: string, kind: KeyKind, surroundings = STRUCTURED): boolean =>
   !value.startsWith('[REDACTED') &&

@@ -112,7 +112,6 @@ export const TRADE: readonly Format[] = [
     /[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,40}/,
   ],
   ['discord-token', 'mfa.', /mfa\.[\w-]{80,95}/],
-  ['twitter-token', 'AAAAAAAAAAAAAAAAAAAAA', /A{21,24}(?=[A-Za-z0-9%]{0,100}\d)[A-Za-z0-9%]{60,120}/],
   ['pinterest-token', 'pina_ pinr_', /pin[ar]_[A-Za-z0-9_-]{40,400}/],
   ['dropbox-token', 'sl.', /sl\.(?:u\.)?[\w-]{100,2000}/],
   ['salesforce-token', '00D', /00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{40,200}/],

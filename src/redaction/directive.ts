@@ -1,0 +1,51 @@
+/** Names that a blank assigns: `ENV DB_PASSWORD x`, `requirepass x`, `password 0 x`, `api_key   x` alone on a line. */
+import { isNameCode, lineStart, type Source } from './boundary.js'
+import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
+import { isLetter } from './usual-form.js'
+
+/** The lower-cased word in front of `from`, behind one blank and perhaps a quote; empty when there is none. */
+export function wordBefore(text: string, from: number): string {
+  if (from === 0) return ''
+  let end = from
+  const sign = text.charCodeAt(end - 1)
+  if (sign === 34 || sign === 39 || sign === 96) end--
+  if (text.charCodeAt(end - 1) !== 32 && text.charCodeAt(end - 1) !== 9) return ''
+  let start = end - 1
+  while (start > 0 && end - start < 14 && isLetter(text.charCodeAt(start - 1))) start--
+  // The end of a longer one is no word.
+  if (start > 0 && isNameCode(text.charCodeAt(start - 1))) return ''
+  return text.slice(start, end - 1).toLowerCase()
+}
+
+const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
+const DIRECTIVE =
+  /(?:(?:^|\n)[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
+
+export function isDirective(text: string, from: number, name: string): boolean {
+  if (/^(?:requirepass|masterauth)$/i.test(name)) return true
+  const isSet = text.charCodeAt(from - 1) === 58 || ASSIGNING.has(wordBefore(text, from))
+  if (!isSet && text.charCodeAt(from - 1) > 32) return false
+  const before = text.slice(Math.max(0, from - 120), from)
+  if (!isSet && !/login |user |role |set -/i.test(before)) return false
+  return DIRECTIVE.test(before)
+}
+
+/** What may stand before the name of a setting on its line: nothing, or what says where it belongs. */
+const LEAD =
+  /^(?:[\s>#+-]{0,40}|[ \t]*(?:enable|username \S{1,40}(?: privilege \d{1,2})?|neighbor \S{1,60}|\w+-server(?: host)?(?: \S{1,40})?|fastcgi_param|uwsgi_param|env|crypto \w+|ip \w+|ppp \w+|line \w+|set|SetEnv|PassEnv|export|sentinel|define|proxy_set_header|request_header|add_header)[ \t]+)$/
+
+/** `api_key   x` when nothing else stands on the line: where the value begins and ends; -1 when it is something else. */
+export function lineOfTwo(source: Source, from: number, to: number): { start: number; end: number } | undefined {
+  const { text } = source
+  const line = lineStart(source, from)
+  if (line === -1 || !LEAD.test(text.slice(line, from))) return undefined
+  const rest = text.slice(to, Math.min(source.lineEnd(to), to + 400))
+  const found = /^[ \t]{1,40}(?:[0-9] )?(["']?)([^\s"']{4,300})\1;?\s*(?:#.*)?$/.exec(rest)
+  const value = found?.[2]
+  if (found === null || value === undefined) return undefined
+  const bare = value.replace(/;$/, '')
+  if (/[:(]$/.test(bare) || /^(?:\[REDACTED|\$|<|%|\/\w|[\w.]+\()/.test(bare)) return undefined
+  if (!looksMixed(bare) && !looksOpaque(bare) && !looksGiven(bare)) return undefined
+  const start = to + rest.indexOf(value, 1)
+  return { start, end: start + bare.length }
+}
