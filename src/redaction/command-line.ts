@@ -112,7 +112,8 @@ function argumentIn(found: RegExp, window: string, offset: number, within = fals
 /** Words that say: the secret comes through a pipe. */
 export const PIPE_WORDS: readonly string[] = ['sudo -s', '-stdin', '--with-token']
 
-const KNOWN = /^(?:.*\/)?((?:mysql|maria|mycli|curl|redis-cli|valkey-cli|sshpass|mongo|login)[\w-]*)(?:\.exe)?$/
+const KNOWN =
+  /^(?:.*\/)?((?:mysql|maria|mycli|curl|redis-cli|valkey-cli|sshpass|mongo|sqlcmd|bcp|ldap|rabbitmqctl|login)[\w-]*)(?:\.exe)?$/
 
 /** The program that the argument at `index` is for: the nearest before it, or the one that the list is kept apart from. */
 function programAt(argv: readonly unknown[], index: number, program: string | undefined): string | undefined {
@@ -132,7 +133,8 @@ export function secretInArgument(argv: readonly unknown[], index: number, progra
   const item = argv[index]
   const previous = index === 0 ? '' : argv[index - 1]
   if (typeof item !== 'string' || typeof previous !== 'string') return -1
-  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45) return -1
+  const isUser = argv[index - 2] === 'add_user' || argv[index - 2] === 'change_password'
+  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45 && !isUser) return -1
   const known = programAt(argv, index, program)
   if (known === undefined) return -1
   if (/^(?:mysql|maria|mycli)/.test(known)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
@@ -141,6 +143,9 @@ export function secretInArgument(argv: readonly unknown[], index: number, progra
     if (attached !== undefined) return attached
     return /^(?:-\w{0,5}u|--user|--proxy-user|-U)$/.test(previous) ? item.indexOf(':') + 1 || -1 : -1
   }
+  if (known === 'rabbitmqctl') return isUser ? 0 : -1
+  if (known === 'sqlcmd' || known === 'bcp') return previous === '-P' ? 0 : -1
+  if (known.startsWith('ldap')) return previous === '-w' ? 0 : -1
   if (known.endsWith('-cli')) return previous === '-a' ? 0 : -1
   if (known === 'sshpass' || known.startsWith('mongo'))
     return previous === '-p' ? 0 : /^-p./.test(item) && known === 'sshpass' ? 2 : -1

@@ -75,25 +75,42 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     return members(item as Record<string, unknown>, depth, left)
   }
 
-  function members(item: Record<string, unknown>, depth: number, left: Left): Record<string, unknown> {
+  function members(
+    item: Record<string, unknown>,
+    depth: number,
+    left: Left,
+    within = item.kind,
+  ): Record<string, unknown> {
     const object: Record<string, unknown> = {}
-    const isSealed = item.kind === 'Secret' || item.sensitive === true
+    const isSealed = within === 'Secret' || item.sensitive === true
     for (const key of Object.keys(item)) {
       const member = item[key]
       left.length -= key.length
       const judged = judgeMember(key, left)
       const kind = judged.plain ? 'none' : kindOf(judged, key, item)
       const cleaned =
-        isSealed && SEALED_KEYS.has(key)
-          ? sealed(member, depth, left)
-          : kind !== 'none'
-            ? secretMember(member, kind, depth, left)
-            : Array.isArray(member)
-              ? list(member, depth + 1, left, programOf(key, item))
-              : walk(member, depth + 1, left)
+        within === 'SecretList' && key === 'items' && Array.isArray(member)
+          ? secrets(member, depth, left)
+          : isSealed && SEALED_KEYS.has(key)
+            ? sealed(member, depth, left)
+            : kind !== 'none'
+              ? secretMember(member, kind, depth, left)
+              : Array.isArray(member)
+                ? list(member, depth + 1, left, programOf(key, item))
+                : walk(member, depth + 1, left)
       if (cleaned !== undefined) object[judged.shown] = cleaned
     }
     return object
+  }
+
+  /** The items of such a list do not say what they are. */
+  function secrets(items: readonly unknown[], depth: number, left: Left): unknown[] {
+    if (depth + 1 >= MAX_DEPTH) throw new RangeError('deeper than the limits')
+    return items.map((item) =>
+      typeof item === 'object' && item !== null && !Array.isArray(item)
+        ? members(item as Record<string, unknown>, depth + 2, left, 'Secret')
+        : (walk(item, depth + 2, left) ?? null),
+    )
   }
 
   /** What a Kubernetes secret holds, and an output of Terraform that is called sensitive: whatever it is called. */
@@ -134,8 +151,9 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     if (typeof member === 'number' && (kind === 'password' || Math.abs(member) > 99_999))
       return mark({ rule: ruleOf(kind) })
     if (kind !== 'weak' && isOutput(member)) {
-      const { value, ...others } = member
-      return { ...members(others, depth + 1, left), value: secretMember(value, kind, depth + 1, left) }
+      const cleaned = members(member, depth + 1, left)
+      if (cleaned.value === member.value) cleaned.value = secretMember(member.value, kind, depth + 1, left)
+      return cleaned
     }
     if (typeof member !== 'string' || member === '' || !isSecret(member, kind)) return walk(member, depth + 1, left)
     take(left, member.length)
