@@ -150,22 +150,42 @@ export const PIPE_WORDS: readonly string[] = [
   ),
 ]
 
-const argvProgram = /^(?:.*\/)?([\w-]+)$/
+const KNOWN =
+  /^(?:.*\/)?((?:mysql|maria|mycli|curl|redis-cli|valkey-cli|sshpass|mongo|sqlcmd|bcp|ldap|rabbitmqctl|login)[\w-]*)(?:\.exe)?$/
 
-/** What an argument of a program in a list of arguments becomes: the length of what is kept, or -1 when it is no secret. */
-export function secretInArgument(argv: readonly unknown[], index: number): number {
+/** The program that the argument at `index` is for: the nearest before it, or the one that the list is kept apart from. */
+function programAt(argv: readonly unknown[], index: number, program: string | undefined): string | undefined {
+  for (let at = index - 1; at >= -1; at--) {
+    const item = at === -1 ? program : argv[at]
+    const known = typeof item === 'string' ? KNOWN.exec(item.slice(-80))?.[1] : undefined
+    if (known !== undefined) return known
+  }
+  return undefined
+}
+
+/**
+ * What an argument of a program in a list of arguments becomes: the length of what is kept, or -1 when it is no secret.
+ * The program stands in the list, behind others (`CMD`, `sudo`) perhaps, or is `program`.
+ */
+export function secretInArgument(argv: readonly unknown[], index: number, program?: string): number {
   const item = argv[index]
-  const previous = argv[index - 1]
+  const previous = index === 0 ? '' : argv[index - 1]
   if (typeof item !== 'string' || typeof previous !== 'string') return -1
-  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45) return -1
-  const program = typeof argv[0] === 'string' ? argvProgram.exec(argv[0].slice(-80))?.[1] : undefined
-  if (program === undefined) return -1
-  if (/^(?:mysql|maria|mycli)/.test(program)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
-  if (program === 'curl')
+  const isUser = argv[index - 2] === 'add_user' || argv[index - 2] === 'change_password'
+  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45 && !isUser) return -1
+  const known = programAt(argv, index, program)
+  if (known === undefined) return -1
+  if (/^(?:mysql|maria|mycli)/.test(known)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
+  if (known === 'curl') {
+    const attached = /^(?:-\w{0,5}u|--user=|--proxy-user=)[^\s:]{1,100}:(?=.)/.exec(item)?.[0].length
+    if (attached !== undefined) return attached
     return /^(?:-\w{0,5}u|--user|--proxy-user|-U)$/.test(previous) ? item.indexOf(':') + 1 || -1 : -1
-  if (program === 'redis-cli') return previous === '-a' ? 0 : -1
-  if (program === 'sshpass' || /^mongo/.test(program))
-    return previous === '-p' ? 0 : /^-p./.test(item) && program === 'sshpass' ? 2 : -1
-  if (argv.includes('login')) return previous === '-p' ? 0 : -1
-  return -1
+  }
+  if (known === 'rabbitmqctl') return isUser ? 0 : -1
+  if (known === 'sqlcmd' || known === 'bcp') return previous === '-P' ? 0 : -1
+  if (known.startsWith('ldap')) return previous === '-w' ? 0 : -1
+  if (known.endsWith('-cli')) return previous === '-a' ? 0 : -1
+  if (known === 'sshpass' || known.startsWith('mongo'))
+    return previous === '-p' ? 0 : /^-p./.test(item) && known === 'sshpass' ? 2 : -1
+  return known === 'login' && previous === '-p' ? 0 : -1
 }

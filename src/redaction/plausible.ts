@@ -37,7 +37,7 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.[a-z_][\w-]*(?:\[\w*\])?){2,}$)/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.\w[\w-]*(?:\[\w*\])?){2,}$)/
 /** Code calls something; in quotes it is one only when it closes. */
 const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?[?!]?;?$/
 const MASK =
@@ -56,7 +56,7 @@ const CALLED =
   /^(?:(?:x[-_])?(?:auth|access|refresh|api|id|csrf|xsrf|session|user|bearer|client|app)[-_](?:token|key|secret)|\p{Lu}\p{Ll}+(?:token|passwort|schlüssel))$/u
 const VERSION = /^v?\d{1,4}(?:\.\d{1,6}){1,3}(?:[-+][\w.+-]+)?$/
 /** A field of a printed structure behind an empty one: `Password: SSLMode:disable`. */
-const NEXT_FIELD = /^[A-Z][A-Za-z]{2,20}:(?:[a-z]+|\d+)?$/
+const NEXT_FIELD = /^[A-Z][A-Za-z]{2,20}:(?:disable|prefer|require|true|false|nil|none)?$/
 
 export interface Surroundings {
   quoted: boolean
@@ -74,7 +74,11 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const bare = withoutQuotes(text.trim())
   if (!hasAlphanumeric(bare) && !/[\p{L}\p{N}]/u.test(bare))
     return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
-  if (MASK.test(bare) || REFERENCE.test(bare)) return /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
+  const isOpen = quoted && kind === 'password' && /^\([^)]{5,}$/.test(bare) && looksMixed(bare)
+  if (!isOpen && (MASK.test(bare) || REFERENCE.test(bare))) {
+    const isPath = /^\/(?:var|run|etc|usr|opt|home|tmp|srv|mnt|root|data|proc|sys|dev|app)\//.test(bare)
+    return !isPath && /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
+  }
   if (bare.includes('(') && CALL.test(bare) && (!quoted || bare.includes(')'))) return false
   if (STATED.test(bare) || (kind !== 'password' && CALLED.test(bare))) return false
   if (loose && !tight && !quoted && NEXT_FIELD.test(bare)) return false
@@ -93,7 +97,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   if ((loose || quoted) && isSentence(bare)) return false
   if (mentioned) {
     // `in secret 'db-1x2y'`, `password v0.1.2`, `JWT kid=…`
-    if (VERSION.test(bare) || /^[A-Za-z_]\w{0,30}=/.test(bare)) return false
+    if (VERSION.test(bare) || /^(?:kid|alg|typ|id|user|sub|iss|aud|exp|iat|type|name)=/.test(bare)) return false
     return looksMixed(bare) && !(kind === 'secret' && /^[a-z]{1,20}(?:-[a-z0-9]{1,10}){1,4}$/.test(bare))
   }
   if (kind === 'password') {

@@ -75,22 +75,68 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     return members(item as Record<string, unknown>, depth, left)
   }
 
-  function members(item: Record<string, unknown>, depth: number, left: Left): Record<string, unknown> {
+  function members(
+    item: Record<string, unknown>,
+    depth: number,
+    left: Left,
+    within = item.kind,
+  ): Record<string, unknown> {
     const object: Record<string, unknown> = {}
+    const isSealed = within === 'Secret' || item.sensitive === true
     for (const key of Object.keys(item)) {
       const member = item[key]
       left.length -= key.length
       const judged = judgeMember(key, left)
       const kind = judged.plain ? 'none' : kindOf(judged, key, item)
-      const cleaned = kind === 'none' ? walk(member, depth + 1, left) : secretMember(member, kind, depth, left)
+      const cleaned =
+        within === 'SecretList' && key === 'items' && Array.isArray(member)
+          ? secrets(member, depth, left)
+          : isSealed && SEALED_KEYS.has(key)
+            ? sealed(member, depth, left)
+            : kind !== 'none'
+              ? secretMember(member, kind, depth, left)
+              : Array.isArray(member)
+                ? list(member, depth + 1, left, programOf(key, item))
+                : walk(member, depth + 1, left)
       if (cleaned !== undefined) object[judged.shown] = cleaned
+    }
+    return object
+  }
+
+  /** The items of such a list do not say what they are. */
+  function secrets(items: readonly unknown[], depth: number, left: Left): unknown[] {
+    if (depth + 1 >= MAX_DEPTH) throw new RangeError('deeper than the limits')
+    return items.map((item) =>
+      typeof item === 'object' && item !== null && !Array.isArray(item)
+        ? members(item as Record<string, unknown>, depth + 2, left, 'Secret')
+        : (walk(item, depth + 2, left) ?? null),
+    )
+  }
+
+  /** What a Kubernetes secret holds, and an output of Terraform that is called sensitive: whatever it is called. */
+  function sealed(member: unknown, depth: number, left: Left): unknown {
+    if (typeof member === 'string' && member !== '' && !member.startsWith('[REDACTED')) {
+      take(left, member.length)
+      return mark({ rule: 'secret' })
+    }
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return walk(member, depth + 1, left)
+    take(left, 0)
+    if (depth + 1 >= MAX_DEPTH) return withheld
+    const object: Record<string, unknown> = {}
+    for (const [key, inner] of Object.entries(member)) {
+      left.length -= key.length
+      const { shown } = judgeMember(key, left)
+      const cleaned = OPEN_KEYS.test(key) ? walk(inner, depth + 2, left) : sealed(inner, depth + 1, left)
+      if (cleaned !== undefined) object[shown] = cleaned
     }
     return object
   }
 
   function kindOf({ kind }: JudgedKey, key: string, item: Record<string, unknown>): KeyKind {
     const named = VALUE_KEYS.has(key) ? pairName(item) : undefined
-    return named === undefined ? kind : judge(named)
+    if (named !== undefined) return judge(named)
+    // Docker's own secrets are referred to by their ids.
+    return kind === 'weak' && key === 'SecretID' && 'SecretName' in item ? 'none' : kind
   }
 
   /** A list under a secret key is a list of secrets; an object has keys of its own that say more. */
@@ -104,6 +150,11 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     }
     if (typeof member === 'number' && (kind === 'password' || Math.abs(member) > 99_999))
       return mark({ rule: ruleOf(kind) })
+    if (kind !== 'weak' && isOutput(member)) {
+      const cleaned = members(member, depth + 1, left)
+      if (cleaned.value === member.value) cleaned.value = secretMember(member.value, kind, depth + 1, left)
+      return cleaned
+    }
     if (typeof member !== 'string' || member === '' || !isSecret(member, kind)) return walk(member, depth + 1, left)
     take(left, member.length)
     return mark({ rule: ruleOf(kind) })
@@ -126,12 +177,13 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     return judged
   }
 
-  function list(items: readonly unknown[], depth: number, left: Left): unknown[] {
+  function list(items: readonly unknown[], depth: number, left: Left, program?: string): unknown[] {
+    if (depth >= MAX_DEPTH) throw new RangeError('deeper than the limits')
     const cleaned = items.map((item) => (typeof item === 'string' ? sanitized(item, left) : item))
     return cleaned.map((member, index) => {
       if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
       take(left, member.length)
-      return listItem(member, cleaned, index, depth, left)
+      return listItem(member, cleaned, index, depth, left, program)
     })
   }
 
@@ -139,7 +191,14 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
    * In a list, `NAME=value` is an environment entry, whose value runs to the end of the string, blanks included, and
    * what follows `--password` is its value.
    */
-  function listItem(item: string, items: readonly unknown[], index: number, depth: number, left: Left): string {
+  function listItem(
+    item: string,
+    items: readonly unknown[],
+    index: number,
+    depth: number,
+    left: Left,
+    program?: string,
+  ): string {
     const before = items[index - 1]
     if (typeof before === 'string' && before.charCodeAt(0) === 45 && item.charCodeAt(0) !== 45) {
       const flag = /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
@@ -148,7 +207,7 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
         if (kind !== 'none' && isSecret(item, kind, FLAT)) return mark({ rule: ruleOf(kind) })
       }
     }
-    const kept = secretInArgument(items, index)
+    const kept = secretInArgument(items, index, program)
     if (kept !== -1 && !item.startsWith('[REDACTED', kept)) return item.slice(0, kept) + mark({ rule: 'cli-argument' })
     const split = item.indexOf('=')
     const name = split > 0 && split < 160 && split < item.length - 1 ? item.slice(0, split) : ''
@@ -191,6 +250,33 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
 function sanitized(text: string, { removed }: Left): string {
   if (removed === undefined || isSanitary(text)) return text
   return sanitizeUntrusted(text, { maxLength: Number.POSITIVE_INFINITY, removed }).text
+}
+
+const SEALED_KEYS = new Set(['data', 'stringData', 'value'])
+/** Stand beside secrets, and are none. */
+const OPEN_KEYS =
+  /^(?:user(?:name)?|host(?:name)?|port|db(?:name)?|database|namespace|type|region|endpoint|email|(?:ca|tls)\.crt)$/i
+
+/** `"db_password": { "value": "x", "type": "string" }` */
+const isOutput = (member: unknown): member is Record<string, unknown> & { value: string } =>
+  typeof member === 'object' &&
+  member !== null &&
+  !Array.isArray(member) &&
+  'value' in member &&
+  typeof member.value === 'string' &&
+  pairName(member as Record<string, unknown>) === undefined
+
+/** Where an engine keeps arguments apart from the program that they are for. */
+const ARGUMENT_LISTS = new Set(['arguments', 'Args', 'args', 'Cmd', 'command'])
+
+function programOf(key: string, item: Record<string, unknown>): string | undefined {
+  if (!ARGUMENT_LISTS.has(key)) return undefined
+  for (const holder of ['entrypoint', 'Entrypoint', 'Path', 'command']) {
+    const program = holder === key ? undefined : item[holder]
+    const first = Array.isArray(program) ? program[0] : program
+    if (typeof first === 'string') return first
+  }
+  return undefined
 }
 
 const VALUE_KEYS = new Set(['value', 'Value', 'VALUE', 'val'])

@@ -69,3 +69,33 @@ describe('formats of providers', () => {
     }
   })
 })
+
+describe('structures of engines', () => {
+  const secret = 'Zq7mR2xKt9Wv'
+  for (const [what, value] of [
+    [
+      'arguments apart from their program',
+      { ProcessConfig: { entrypoint: 'mysql', arguments: ['-uroot', `-p${secret}`] } },
+    ],
+    ['a health check', { Test: ['CMD', 'curl', '-u', `probe:${secret}`, 'http://localhost/'] }],
+    ['what a Kubernetes secret holds', { kind: 'Secret', data: { 'app.conf': secret } }],
+    ['a list of them', { kind: 'SecretList', items: [{ data: { a: secret } }] }],
+    ['a sensitive output', { outputs: { anything: { value: secret, type: 'string', sensitive: true } } }],
+    ['an output by its name', { outputs: { db_password: { value: secret, type: 'string' } } }],
+  ] as const) {
+    it(`hide ${what}`, () => {
+      assert.ok(!JSON.stringify(redactor.value(value)).includes(secret))
+    })
+  }
+
+  it('are kept where they only name secrets', () => {
+    const value = {
+      Secrets: [{ SecretID: 'w5rmgwkm8qjm5tgr6nphc0dnq', SecretName: 'db_password', File: { Name: 'db_password' } }],
+      Env: ['JWT_KID=b1f739fdd8dad9f1', 'PASSWORD_ENCRYPTION=scram-sha-256'],
+      SandboxKey: '/var/run/docker/netns/ab12ab12ab12',
+      kind: 'ConfigMap',
+      data: { mode: 'fast' },
+    }
+    assert.deepEqual(redactor.value(value), value)
+  })
+})
