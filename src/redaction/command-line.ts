@@ -109,7 +109,7 @@ export function detectPiped(source: Source, start: number, end: number): Detecti
   if (/[\w-]/.test(text[end] ?? '')) return undefined
   source.looks += 1
   const from = Math.max(source.floor, start - 240)
-  return givenBefore(PIPED, text.slice(from, start), from)
+  return givenBefore(PIPED, text.slice(from, text[start] === '|' ? start + 1 : start), from)
 }
 
 function givenBefore(given: RegExp, window: string, offset: number): Detection {

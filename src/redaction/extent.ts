@@ -83,7 +83,7 @@ export interface Writing {
 }
 
 const ELEMENT_END = /[<\r]/
-const QUERY_END = /[&#\s"'<>`\\]|%26/
+const QUERY_END = /[&#\s"'<>`\\]|%26(?=[A-Za-z_][\w.-]{0,40}(?:%3[Dd]|=))/
 const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/
 /** A comma, a semicolon or an ampersand ends a value when another field or nothing follows. */
 const FIELD_AHEAD =

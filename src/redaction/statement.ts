@@ -33,11 +33,11 @@ export function detectStatedBefore(source: Source, start: number): Detection {
 
 /** The first password of Jenkins stands alone, two lines below the sentence. */
 export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
-  const found = /^\s{1,40}([0-9a-f]{32})\b/.exec(text.slice(end, end + 80))
+  const found = /^\s{1,40}([0-9a-f]{32,40})\b/.exec(text.slice(end, end + 80))
   if (found?.[1] === undefined)
     return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
   if (!final && text.length < end + 80 && end + found[0].length === text.length) return STARVED
-  return { rule: 'password', start: end + found[0].length - 32, end: end + found[0].length }
+  return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }
 
 /** The private member of a JSON web key. */
