@@ -35,6 +35,8 @@ for (let code = 33; code < 127; code++)
 /** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
 const CALLED = /(?:[([](?:[ \t]{0,4}[bBurRNELq@$]{0,2}(\\?["'`]))?|[ \t]FOR [\w'`"@%.]{1,80} = ('))/y
 
+const LIST_AHEAD = /^\\?["']?\s{0,4}[:=]>?\s{0,4}\[\s{0,4}\\?["']/
+
 /** The detector behind every word that secret names are made of. */
 export function detectAssignment(source: Source, start: number, end: number): Detection {
   const { text } = source
@@ -56,6 +58,11 @@ export function detectAssignment(source: Source, start: number, end: number): De
   if ((saysLittle(kind) || kind === 'none') && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
+  }
+  // `passwords: ["a", "b"]`.
+  if (kind === 'none' && /s$/i.test(name) && LIST_AHEAD.test(text.slice(to, to + 16))) {
+    kind = source.judge(name.slice(0, -1))
+    if (kind !== 'password' && kind !== 'secret' && !/^keys$/i.test(name)) kind = 'none'
   }
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.

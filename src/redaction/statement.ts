@@ -16,21 +16,6 @@ export function detectAuthentication({ text, lineEnd }: Source, start: number, e
 const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]]{6,200})(?=["']?\s*$)/
 const OPENED = /^[\w.@-]{1,60} [^>\n]{0,100}>(\S{4,200})/
 
-export const STATED_BEFORE: readonly string[] = ['the', 'my', 'your', 'our'].flatMap((whose) =>
-  ['password', 'token', 'secret', 'api key', 'passphrase'].map((what) => ` is ${whose} ${what}`),
-)
-
-/** `hunter2x is the password`. */
-export function detectStatedBefore(source: Source, start: number): Detection {
-  const { text, floor } = source
-  source.looks += 1
-  const found = /(?:^|[\s"'`(:])([^\s"'`()<>]{6,200})["'`]?$/.exec(text.slice(Math.max(floor, start - 210), start))
-  const secret = found?.[1]
-  if (secret === undefined || !looksMixed(secret)) return undefined
-  const from = text.lastIndexOf(secret, start - secret.length)
-  return { rule: 'password', start: from, end: from + secret.length }
-}
-
 /** The first password of Jenkins stands alone, two lines below the sentence. */
 export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
   const found = /^\s{1,40}([0-9a-f]{32,40})\b/.exec(text.slice(end, end + 80))

@@ -2,19 +2,18 @@
 import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
-import { detectArgument, detectHereString, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
+import { PROTOCOL_RULES } from './protocol.js'
 import {
   detectAuthentication,
   detectCode,
   detectForeignName,
   detectJsonWebKey,
   detectPasswordFile,
-  detectStatedBefore,
   detectUnlock,
   FOREIGN_NAMES,
-  STATED_BEFORE,
 } from './statement.js'
 import { detectCodes, detectSecretData } from './table.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
@@ -74,9 +73,8 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['identified', detectIdentified],
   ['insert into', detectInsert],
   ...FUNCTION_NAMES.map((name) => [name, detectCall] as const),
-  ['<<<', detectHereString],
   ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
-  ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
+  ...PROTOCOL_RULES,
   ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),
   ['to proceed to installation:', detectUnlock],
   [' code=', detectCode],
