@@ -1,5 +1,5 @@
 /** Secrets that the form of their line tells, without a name: protocols, files of passwords, codes, phrases, wallets. */
-import { type Detection, type Detector, lineStart, type Source } from './boundary.js'
+import { type Detection, type Detector, lineStart, type Source, startsToken } from './boundary.js'
 import { shellWord } from './command-line.js'
 import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 
@@ -16,6 +16,14 @@ const behind =
     if (match === null || secret === undefined || secret.startsWith('[REDACTED') || !accept(secret)) return undefined
     return found(rule, end + match[0].lastIndexOf(secret), secret.length)
   }
+
+/** The word itself belongs to the secret. */
+const whole =
+  (rule: string, pattern: RegExp): Detector =>
+  ({ text }, start) =>
+    startsToken(text, start)
+      ? found(rule, start, pattern.exec(text.slice(start, start + 200))?.[0].length ?? 0)
+      : undefined
 
 const isMixed = (text: string): boolean => looksMixed(text) || looksOpaque(text) || looksGiven(text)
 
@@ -194,9 +202,9 @@ export const PROTOCOL_RULES: readonly (readonly [word: string, detect: Detector]
   [' login ', detectLogin],
   ['user_', detectListedUser],
   ['UGFzc3dvcmQ6', detectAnswer],
-  ['swmkey-1-', behind('docker-swarm-token', /^([A-Za-z0-9+/]{20,80}={0,2})/)],
+  ['swmkey-1-', whole('docker-swarm-token', /^SWMKEY-1-[A-Za-z0-9+/]{20,80}={0,2}/)],
   ...['xprv', 'yprv', 'zprv', 'tprv'].map(
-    (word) => [word, behind('wallet-key', /^([1-9A-HJ-NP-Za-km-z]{90,120})/)] as const,
+    (word) => [word, whole('wallet-key', /^[xyzt]prv[1-9A-HJ-NP-Za-km-z]{90,120}/)] as const,
   ),
   ['authorization.k8s.io.', behind('authorization', /^([\w-]{20,4000})/)],
   ['stats auth ', behind('password', /^[^\s:]{1,60}:(\S{3,200})/)],
