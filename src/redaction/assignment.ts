@@ -24,10 +24,10 @@ const ASSIGNED = new RegExp(
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
 const SAID =
-  /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+  /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
 const ANNOUNCED =
-  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*-]{1,40}){1,8}?(?::|[ \t](?:is|was|to):?)[ \t](\\?["'`])?/y
+  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*\u00c0-\u024f-]{1,40}){1,8}?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -35,6 +35,8 @@ for (let code = 33; code < 127; code++)
 
 /** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
 const CALLED = /(?:[([](?:[ \t]{0,4}[bBurRNELq@$]{0,2}(\\?["'`]))?|[ \t]FOR [\w'`"@%.]{1,80} = ('))/y
+
+const LIST_AHEAD = /^\\?["']?\s{0,4}[:=]>?\s{0,4}\[\s{0,4}\\?["']/
 
 /** The detector behind every word that secret names are made of. */
 export function detectAssignment(source: Source, start: number, end: number): Detection {
@@ -61,6 +63,11 @@ export function detectAssignment(source: Source, start: number, end: number): De
     if (kind === 'none') source.looks += 0.5
   }
   if (text.charCodeAt(from - 1) === 47 && text.slice(from - 9, from) === 'checksum/') return undefined
+  // `passwords: ["a", "b"]`.
+  if (kind === 'none' && /s$/i.test(name) && LIST_AHEAD.test(text.slice(to, to + 16))) {
+    kind = source.judge(name.slice(0, -1))
+    if (kind !== 'password' && kind !== 'secret' && !/^keys$/i.test(name)) kind = 'none'
+  }
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
   if (kind === 'weak' && name === 'auth' && /^\\?"/.test(text.slice(to, to + 2))) kind = 'secret'

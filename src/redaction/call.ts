@@ -7,7 +7,7 @@ import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 /** Function, and which of its arguments is secret; all that are texts and stand behind it count when it is negative. */
 const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
   [
-    'mysqli_connect( mysql_connect( mysql_pconnect( new mysqli( pdo->__construct( new pdo( ldap_bind( ftp_login( imap_open(',
+    'mysqli_connect( mysql_connect( mysql_pconnect( new mysqli( __construct( new pdo( ldap_bind( ftp_login( imap_open(',
     2,
   ],
   [

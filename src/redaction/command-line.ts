@@ -10,7 +10,7 @@ const WINDOW = 600
 
 export const PROGRAM_NAMES: readonly string[] = [...SECRET_ARGUMENTS.keys(), 'chpasswd']
 
-const CHANGED = /\becho ["']?[\w.-]{1,40}:([^\s"'|]{1,200})["']? ?\|/
+const CHANGED = /\b(?:echo|printf) (?:-[ne]{1,2} )?["']?[\w.-]{1,40}:([^\s"'|]{1,200}?)(?:\\n)?["']? ?\|/
 
 /** The first secret behind the program's name on its line; the scan comes back for the next. */
 export function detectArgument(source: Source, start: number, end: number): Detection {
@@ -40,7 +40,7 @@ export function detectArgument(source: Source, start: number, end: number): Dete
     const line = lineStart(source, start)
     if (line === -1) return undefined
     const from = Math.max(source.floor, line)
-    return givenBefore(CHANGED, text.slice(from, start), from)
+    return givenBefore(CHANGED, text.slice(from, start), from) ?? hereString(source, end)
   }
   let first: Found | undefined
   for (const argument of SECRET_ARGUMENTS.get(name) ?? []) {
@@ -109,7 +109,7 @@ export function detectPiped(source: Source, start: number, end: number): Detecti
   if (/[\w-]/.test(text[end] ?? '')) return undefined
   source.looks += 1
   const from = Math.max(source.floor, start - 240)
-  return givenBefore(PIPED, text.slice(from, start), from)
+  return givenBefore(PIPED, text.slice(from, text[start] === '|' ? start + 1 : start), from) ?? hereString(source, end)
 }
 
 function givenBefore(given: RegExp, window: string, offset: number): Detection {
@@ -123,20 +123,17 @@ function givenBefore(given: RegExp, window: string, offset: number): Detection {
 }
 
 /** `docker login --password-stdin <<< x`. */
-export function detectHereString(source: Source, start: number, end: number): Detection {
+function hereString(source: Source, end: number): Detection {
   const { text } = source
-  source.looks += 1
-  const before = text.slice(Math.max(0, start - 160), start)
-  if (!/(?:stdin|passwd|passw|login|secret|sudo|su|token|gpg|openssl|kinit)\b[^\n]*$/i.test(before)) return undefined
-  let from = end
-  while (text.charCodeAt(from) === 32) from++
-  const word = shellWord(source, from)
+  const ahead = /^[^<\n]{0,120}<<< ?/.exec(text.slice(end, Math.min(source.lineEnd(end), end + 124)))
+  const word = ahead === null ? undefined : shellWord(source, end + ahead[0].length)
   if (word === undefined) return undefined
-  const account = /\bchpasswd\b/.test(before)
-    ? /^[\w.-]{1,40}:/.exec(text.slice(word.start, word.start + 42))?.[0].length
-    : 0
-  const found = { rule: RULE, start: word.start + (account ?? 0), end: word.end }
-  return /^(?:\[REDACTED|\$[\w{(])/.test(text.slice(found.start, found.start + 12)) ? undefined : found
+  const account =
+    text.slice(end - 8, end) === 'chpasswd' ? /^[\w.-]{1,40}:/.exec(text.slice(word.start, word.start + 42)) : null
+  const start = word.start + (account?.[0].length ?? 0)
+  return /^(?:\[REDACTED|\$[\w{(])/.test(text.slice(start, start + 12))
+    ? undefined
+    : { rule: RULE, start, end: word.end }
 }
 
 /** Words that say: the secret comes through a pipe. */

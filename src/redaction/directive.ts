@@ -32,7 +32,7 @@ export function isDirective(text: string, from: number, name: string): boolean {
 
 /** What may stand before the name of a setting on its line: nothing, or what says where it belongs. */
 const LEAD =
-  /^(?:[\s>#+-]{0,40}|[ \t]*(?:enable|username \S{1,40}(?: privilege \d{1,2})?|neighbor \S{1,60}|\w+-server(?: host)?(?: \S{1,40})?|fastcgi_param|uwsgi_param|env|crypto \w+|ip \w+|ppp \w+|line \w+|set|SetEnv|PassEnv|export|sentinel|define|proxy_set_header|request_header|add_header)[ \t]+)$/
+  /^(?:[\s>#+-]{0,40}|[ \t]*(?:enable|username \S{1,40}(?: privilege \d{1,2})?|neighbor \S{1,60}|\w+-server(?: host)?(?: \S{1,40})?|bind|radius\S{0,20}|tacacs\S{0,20}|fastcgi_param|uwsgi_param|env|crypto \w+|ip \w+|ppp \w+|line \w+|set|SetEnv|PassEnv|export|sentinel|define|proxy_set_header|request_header|add_header)[ \t]+)$/
 
 /** `api_key   x` when nothing else stands on the line: where the value begins and ends; -1 when it is something else. */
 export function lineOfTwo(source: Source, from: number, to: number): { start: number; end: number } | undefined {

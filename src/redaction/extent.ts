@@ -83,7 +83,7 @@ export interface Writing {
 }
 
 const ELEMENT_END = /[<\r]/
-const QUERY_END = /[&#\s"'<>`\\]|%26/
+const QUERY_END = /[&#\s"'<>`\\]|%26(?=[A-Za-z_][\w.-]{0,40}(?:%3[Dd]|=))/
 const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/
 /** A comma, a semicolon or an ampersand ends a value when another field on its line or nothing follows. */
 const FIELD_AHEAD =
@@ -108,6 +108,8 @@ export function unquotedEnd(source: Source, start: number, { query, encoded, ele
 
 function plainEnd(text: string, start: number, end: number): number {
   for (let stop = nextStop(text, start, end); stop !== -1; stop = nextStop(text, stop + 1, end)) {
+    // A colour within a value, as a search marks what it found.
+    if (text.charCodeAt(stop) === 27 && /^\[(?!0?m)[\d;]{1,12}m\S/.test(text.slice(stop + 1, stop + 16))) continue
     const ahead = aheadOf(text.charCodeAt(stop))
     if (ahead === undefined) return stop
     ahead.lastIndex = stop

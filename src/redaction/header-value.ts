@@ -6,7 +6,7 @@ import { judgedValue } from './named-value.js'
 import { isSentence, looksMixed } from './plausible.js'
 
 /** Schemes whose credentials are several fields. */
-const MANY = /^(?:digest|aws4|oauth|hawk|signature|mac|ntlm|acs|sharedkey)/i
+const MANY = /^(?:digest|aws|oauth|hawk|signature|mac|acs|sharedkey|token\s+\w{1,20}=)/i
 
 /** The value of an Authorization header, its scheme included. */
 export function headerValue(
@@ -49,13 +49,20 @@ export function headerValue(
   if (end === STARVED) return STARVED
   const written = text.slice(start, end)
   const single =
-    /^(?:(?:bearer|basic|token|apikey|api-key|digest|negotiate|key|jwt|splunk|genie-?key|pass|ssws|dpop)[\s+:%20]{1,4})?[^\s"'`,;<>\\]{2,}/i.exec(
+    /^(?:(?:bearer|basic|token|apikey|api-key|digest|negotiate|key|jwt|splunk|genie-?key|pass|ssws|dpop|ntlm|kerberos|[A-Za-z][\w-]{1,24}(?= [^\s"'`,;<>\\]{16}))[\s+:%20]{1,4})?[^\s"'`,;<>\\]{2,}/i.exec(
       written,
     )?.[0]
   if (single === undefined) return undefined
-  const stop = quote !== undefined || many ? end : start + single.length
+  let stop = quote !== undefined || many ? end : start + single.length
+  // Longer than what was looked at.
+  const limit = source.lineEnd(start)
+  while (stop === start + 4_096 && single.length === 4_096 && stop < limit) {
+    const more = /^[^\s"'`,;<>\\]*/.exec(text.slice(stop, limit))?.[0].length ?? 0
+    if (more === 0) break
+    stop += more
+  }
   const scheme =
-    /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop)[\s+:%20]{1,4}/i.exec(
+    /^(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4\S*|key|jwt|ssws|dpop|ntlm|kerberos|[A-Za-z][\w-]{1,24}(?= [^\s"'`,;<>\\]{16}))[\s+:%20]{1,4}/i.exec(
       written,
     )?.[0] ?? ''
   const surroundings = { quoted: false, loose: true, tight: false, mentioned: false }

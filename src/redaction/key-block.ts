@@ -7,10 +7,10 @@ const BEGIN = /-{4,5} ?BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|ENCRYPTION KEY|SECRET
 const MAX_BLOCK = LOOK_AHEAD - 8_192
 /** A line of the block behind whatever a logger put before it, up to 120 characters. */
 const BODY =
-  /^(?:[^\n]{0,120}?[\s|:>\]"'])?(?:[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]{1,76}={1,2}|=[A-Za-z0-9+/]{4}|(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Private-MAC|X-\w+): .{0,200})["',\\]{0,3}[ \t\r]*$/
+  /^(?:[^\n]{0,120}?[\s|:>\]"'])?(?:[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]{1,76}={1,2}|=[A-Za-z0-9+/]{4}|(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset|Private-MAC|X-\w+): .{0,200})(?:\\n)?["',\\]{0,3}(?:[ \t]?[+.&\\]|,"(?:stream|time)":[^\n]{0,120})?[ \t\r]*$/
 /** What a block consists of where its lines are joined. */
 const INLINE =
-  /(?:["', ]{1,6}(?=[A-Za-z0-9+/]{20})|[A-Za-z0-9+/=]|\\+[nrt]|\\\\?\/|[ \t:,.]|\x1b\[[\d;]{0,10}m|%0[AaDd]|%2[BbFf]|%3[Dd]|-(?!---))*/y
+  /(?:["', ]{1,6}(?=[A-Za-z0-9+/]{20})|[A-Za-z0-9+/=]|\\+[nrt]|\\\\?\/|[ \t:,.]|&#(?:10|13|x[aAdD]);|\x1b\[[\d;]{0,10}m|%0[AaDd]|%2[BbFf]|%3[Dd]|-(?!---))*/y
 const END = /-{4,5} ?END [A-Z0-9 ]{0,40}-{4,5}/g
 
 export function detectKeyBlock(source: Source, start: number): Detection {
@@ -28,7 +28,12 @@ export function detectKeyBlock(source: Source, start: number): Detection {
   const inline = Math.min(Math.max(at, INLINE.lastIndex), firstEnd)
   const closed = endMarker(text, inline, Math.min(firstEnd, inline + 80))
   if (closed !== -1) return { rule: RULE, start: from, end: closed }
-  if (inline < firstEnd && !/^["'`,;)\]}\\|\s]{0,8}\r?$/.test(text.slice(inline, Math.min(firstEnd, inline + 12)))) {
+  if (
+    inline < firstEnd &&
+    !/^(?:\\n)?["'`,;)\]}\\|\s]{0,8}(?:[+.&]\s{0,4}|,?"(?:stream|time)":[^\n]{0,120})?\r?$/.test(
+      text.slice(inline, Math.min(firstEnd, inline + 160)),
+    )
+  ) {
     return { rule: RULE, start: from, end: inline }
   }
   // From here on line by line, until the end marker or a line that is no part of it.

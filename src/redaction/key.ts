@@ -20,7 +20,7 @@ const SECRETS = set(
   `secret secrets token apikey apitoken accesskey privatekey secretkey signingkey encryptionkey masterkey authkey
   credential credentials creds authtoken accesstoken identitytoken registrytoken bearer jwt pat psk sessid sessionid
   phpsessid jsessionid sessionkey accountkey webhooksecret connectionpassword appkey appsecret webhookkey dockerconfigjson dockercfg authtok authident keymaterial
-  csrfmiddlewaretoken pepper sonarlogin validationkey decryptionkey samlresponse setsteamaccount registryconfig`,
+  csrfmiddlewaretoken pepper mnemonic sonarlogin validationkey decryptionkey samlresponse setsteamaccount registryconfig`,
 )
 const WEAK = set(
   'key auth signature sig session salt nonce cred sid seed hmac cookie webhook csrf xsrf assertion ticket',
@@ -52,8 +52,8 @@ const VENDORS = set(
 )
 const OPEN_KEY_OF = set(
   `public pub publishable primary foreign partition sort cache gpg pgp row object s3 idempotency group composite unique
-  map registry_ hot arrow any known lookup dedup routing translation i18n index natural surrogate lock the cert sorting
-  config state hash query dict json storage_ event message label ordering shard range attribute join column metric`,
+  map registry_ hot arrow any known lookup dedup translation i18n index natural surrogate lock the cert sorting
+  config state hash query dict json storage_ event message label ordering shard range attribute column metric`,
 )
 
 /** A name that ends in one of these says where, how or how many, not the secret itself. */
@@ -109,6 +109,11 @@ const PAIRS: ReadonlyMap<string, KeyKind> = new Map([
   ['saml response', 'secret'],
   ['key material', 'secret'],
   ['keys base64', 'secret'],
+  ['rediscli auth', 'password'],
+  ['neo4j auth', 'password'],
+  ['erlang cookie', 'password'],
+  ['otp code', 'password'],
+  ['recovery codes', 'none'],
   ['clave secreta', 'password'],
   ['clave privada', 'secret'],
   ['mot passe', 'password'],
@@ -150,6 +155,8 @@ export function judgeKey(name: string): KeyKind {
   if (last === 'code' && CODES.has(before)) return 'password'
   const pair = words.length > 1 ? PAIRS.get(`${before} ${last}`) : undefined
   if (pair !== undefined) return pair
+  // Credentials of a package source: `BUNDLE_GEMS__ACME__COM`.
+  if (words[0] === 'bundle' && /^(?:com|org|net|io|dev|co)$/.test(last)) return 'opaque'
   if (last === 'info' && before === 'user' && words.includes('auth')) return 'secret'
   if (words.includes('unseal') && (last === 'keys' || last === 'key')) return 'secret'
   if (last === 'salt' && before !== '') return before === 'salt' ? 'weak' : 'secret'

@@ -1,20 +1,24 @@
 /** A secret name and its value as two members, elements or items: JSON and YAML pairs, XML, property lists, arguments. */
 import { type Detection, type Source, STARVED } from './boundary.js'
+import type { KeyKind } from './key.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
+import { isPlausible } from './plausible.js'
 
 /** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
 const PAIRED =
-  /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:value|Value|VALUE|val|secretValue|stringValue)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
+  /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:\w{1,20}\\?["']?[ \t]{0,2}[:=][ \t]{0,2}(?:\\?["'][^"'\n\\]{0,60}\\?["']|true|false|null|\d{1,10})[ \t]{0,2},?[ \t]{0,2}\\?["']?){0,3}(?:value|Value|VALUE|val|secretValue|stringValue|ParameterValue|parameterValue|content|Data|data)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
 const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
 const ELEMENT =
-  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[))?|<\/key>[ \t\r]{0,20}(?:\n[ \t]{0,80})?<string>/y
+  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:<(?:string|value|td|dd|code|tt|pre|Value)(?: [^<>\n]{0,80})?>){1,2}/y
 
 export function detectPaired(source: Source, { from, to, kind, flag }: Name): Detection {
   const { text } = source
   const rule = ruleOf(kind)
   const code = text.charCodeAt(to)
   if (code === 34 || code === 39 || code === 92 || code === 44 || code === 10 || code === 13 || code === 32) {
-    const isNamed = /(?:name|key)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?$/i.test(text.slice(Math.max(0, from - 16), from))
+    const isNamed = /(?:name|key|type)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?(?:\/?(?:[\w.-]{1,40}\/){0,6})$/i.test(
+      text.slice(Math.max(0, from - 80), from),
+    )
     if ((isNamed || flag) && awaitsLine(source, to)) return STARVED
     const paired = at(PAIRED, text, to)
     if (paired !== null && (isNamed || !paired[0].includes('\n'))) {
@@ -23,6 +27,8 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
         wholeLine: paired[1] === undefined && paired[0].includes('\n'),
       })
     }
+    const earlier = isNamed && paired === null ? valueBefore(source, from, kind) : undefined
+    if (earlier !== undefined) return { rule, ...earlier }
     const listed = at(LISTED, text, to)
     if (listed !== null && (flag || !listed[0].includes('\n'))) {
       if (!flag && !/\[\s*\\?["']$|\(\s*["']$/.test(text.slice(Math.max(0, from - 6), from))) return undefined
@@ -37,8 +43,13 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
   if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
   const opened = text.slice(Math.max(0, from - 40), from)
   if (!opened.includes('<')) return undefined
-  if (!/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<key>$/i.test(opened)) return undefined
-  if (/<key>$/i.test(opened) && awaitsLine(source, to)) return STARVED
+  if (
+    !/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<(?:key|name|td|th|dt|b|strong|label)>(?:[\w.-]{0,30})$/i.test(
+      opened,
+    )
+  )
+    return undefined
+  if (/<(?:key|name|td|th|dt)>$/i.test(opened) && awaitsLine(source, to)) return STARVED
   const element = at(ELEMENT, text, to)
   if (element === null || /\/>$/.test(element[0])) return undefined
   return namedValue(source, { ...plainValue(rule, kind, to + element[0].length, undefined), element: true })
@@ -48,6 +59,21 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
 function awaitsLine(source: Source, to: number): boolean {
   if (source.final) return false
   const end = source.lineEnd(to)
-  if (!/^(?:\\?["']?,?|<\/key>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
+  if (!/^(?:\\?["']?,?|<\/\w{1,8}>|>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
   return end >= source.text.length || source.text.indexOf('\n', end + 1) === -1
+}
+
+/** `{"value":"x","name":"DB_PASSWORD"}`, `<add value="x" key="DbPassword"/>`: at most 240 characters in front of the name. */
+function valueBefore(source: Source, from: number, kind: KeyKind): { start: number; end: number } | undefined {
+  const lowest = Math.max(source.floor, from - 240)
+  const before = source.text.slice(lowest, from)
+  const found =
+    /(?:value|val)\\?["']?\s{0,4}[:=]\s{0,4}(\\?["'])((?:(?!\1)[^\n]){1,200})\1[\s,}]{1,8}(?:[\w:-]{1,20}=["'][^"'\n]{0,40}["']\s)?\\?["']?\w{0,20}(?:name|key|type)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?(?:[\w./-]{0,60})$/i.exec(
+      before,
+    )
+  const written = found?.[2]
+  if (found === null || written === undefined || written.startsWith('[REDACTED')) return undefined
+  if (!isPlausible(written, kind, { quoted: true, loose: false, tight: false, mentioned: false })) return undefined
+  const start = lowest + found.index + found[0].indexOf(written, 5)
+  return { start, end: start + written.length }
 }

@@ -37,7 +37,7 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function|\(|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.\w[\w-]*(?:\[\w*\])?){2,}$)/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function\b|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.\w[\w-]*(?:\[\w*\])?){2,}$)/
 /** Code calls something; in quotes it is one only when it closes. */
 const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?[?!]?;?$/
 const MASK =
@@ -74,11 +74,11 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   const bare = withoutQuotes(text.trim())
   if (!hasAlphanumeric(bare) && !/[\p{L}\p{N}]/u.test(bare))
     return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
-  const isOpen = quoted && kind === 'password' && /^\([^)]{5,}$/.test(bare) && looksMixed(bare)
-  if (!isOpen && (MASK.test(bare) || REFERENCE.test(bare))) {
+  if (MASK.test(bare) || REFERENCE.test(bare)) {
     const isPath = /^\/(?:var|run|etc|usr|opt|home|tmp|srv|mnt|root|data|proc|sys|dev|app)\//.test(bare)
     return !isPath && /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
   }
+  if (!quoted && bare.startsWith('(')) return false
   if (bare.includes('(') && CALL.test(bare) && (!quoted || bare.includes(')'))) return false
   if (STATED.test(bare) || (kind !== 'password' && CALLED.test(bare))) return false
   if (loose && !tight && !quoted && NEXT_FIELD.test(bare)) return false

@@ -18,28 +18,13 @@ export function detectAuthentication(source: Source, start: number, end: number)
 const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]]{6,200})(?=["']?\s*$)/
 const OPENED = /^[\w.@-]{1,60} [^>\n]{0,100}>(\S{4,200})/
 
-export const STATED_BEFORE: readonly string[] = ['the', 'my', 'your', 'our'].flatMap((whose) =>
-  ['password', 'token', 'secret', 'api key', 'passphrase'].map((what) => ` is ${whose} ${what}`),
-)
-
-/** `hunter2x is the password`. */
-export function detectStatedBefore(source: Source, start: number): Detection {
-  const { text, floor } = source
-  source.looks += 1
-  const found = /(?:^|[\s"'`(:])([^\s"'`()<>]{6,200})["'`]?$/.exec(text.slice(Math.max(floor, start - 210), start))
-  const secret = found?.[1]
-  if (secret === undefined || !looksMixed(secret)) return undefined
-  const from = text.lastIndexOf(secret, start - secret.length)
-  return { rule: 'password', start: from, end: from + secret.length }
-}
-
 /** The first password of Jenkins stands alone, two lines below the sentence. */
 export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
-  const found = /^\s{1,40}([0-9a-f]{32})\b/.exec(text.slice(end, end + 80))
+  const found = /^\s{1,40}([0-9a-f]{32,40})\b/.exec(text.slice(end, end + 80))
   if (found?.[1] === undefined)
     return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
   if (!final && text.length < end + 80 && end + found[0].length === text.length) return STARVED
-  return { rule: 'password', start: end + found[0].length - 32, end: end + found[0].length }
+  return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }
 
 /** The private member of a JSON web key. */

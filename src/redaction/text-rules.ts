@@ -2,25 +2,24 @@
 import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
-import { detectArgument, detectHereString, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
+import { PROTOCOL_RULES } from './protocol.js'
 import {
   detectAuthentication,
   detectCode,
   detectForeignName,
   detectJsonWebKey,
   detectPasswordFile,
-  detectStatedBefore,
   detectUnlock,
   FOREIGN_NAMES,
-  STATED_BEFORE,
 } from './statement.js'
 import { detectCodes, detectSecretData } from './table.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
-  'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,dockerconfigjson,dockercfg,cvv,cvc=,verification_code,security_code,backup_code,recovery_code,sms_code,hmac,_sid,.sid,_seed,seed='.split(
+  'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,dockerconfigjson,dockercfg,cvv,cvc=,verification_code,security_code,backup_code,recovery_code,sms_code,hmac,mnemonic,seed phrase,recovery phrase,samlresponse,verifier,device_code,device_id_token,csrf,xsrf,sid=,pw ,registry-config,sonar.login,steamaccount,honeycomb-team,user.info,bundle_,heslo,haslo,salasana,losenord,adgangskode,jelszo,sifre,parool,mdp=,mdp:,clave,unseal,pepper,assertion,_sid,.sid,_seed,seed='.split(
     ',',
   )
 
@@ -103,14 +102,14 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['identified', detectIdentified],
   ['insert into', detectInsert],
   ...FUNCTION_NAMES.map((name) => [name, detectCall] as const),
-  ['<<<', detectHereString],
   ...PIPE_WORDS.map((word) => [word, detectPiped] as const),
-  ...STATED_BEFORE.map((word) => [word, detectStatedBefore] as const),
+  ...PROTOCOL_RULES,
   ...['auth ', 'auth" "', 'identify ', 'setuser ', 'login '].map((word) => [word, detectAuthentication] as const),
   ['to proceed to installation:', detectUnlock],
+  [' code=', detectCode],
   ['?code=', detectCode],
   ['&code=', detectCode],
-  [':5432:', detectPasswordFile],
+  ...[':5432:', ':5433:', ':6432:', ':*:'].map((word) => [word, detectPasswordFile] as const),
   ...FOREIGN_NAMES.map((word) => [word, detectForeignName] as const),
   ['"d":', detectJsonWebKey],
   ['"k":', detectJsonWebKey],
