@@ -7,6 +7,7 @@ import { headerEnd, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
 import { blockValue, isWholeLine, listValue } from './listed-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
+import { changedTo, detectLongList, detectNested } from './nested-value.js'
 import { detectPaired } from './paired-value.js'
 import { looksGiven, looksMixed, looksRandom } from './plausible.js'
 import { detectBelow, detectColumn } from './table.js'
@@ -24,7 +25,7 @@ const ASSIGNED = new RegExp(
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
 const SAID =
-  /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found)(?::|[ \t]=)?[ \t](\\?["'`])?/y
+  /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found|with value|has value)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
 const ANNOUNCED =
   /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*\u00c0-\u024f-]{1,40}){1,8}?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
@@ -54,8 +55,12 @@ export function detectAssignment(source: Source, start: number, end: number): De
   let name = text.slice(from, to)
   const tail = text.charCodeAt(to - 1)
   if (tail === 45 || tail === 46) name = name.replace(/[.-]+$/, '')
+  if (flag && /^[DP][a-z][\w-]*\./.test(name)) {
+    from += 1
+    name = name.slice(1)
+  }
   // The shell's working directory, but for ODBC.
-  let kind = name === 'PWD' && text.charCodeAt(from - 1) === 59 ? 'password' : source.judge(name)
+  let kind = name === 'PWD' && /[;&?]/.test(text[from - 1] ?? '') ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
   if ((saysLittle(kind) || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
@@ -71,13 +76,18 @@ export function detectAssignment(source: Source, start: number, end: number): De
   if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
   if (kind === 'weak' && name === 'auth' && /^\\?"/.test(text.slice(to, to + 2))) kind = 'secret'
-  return read(source, { name, from, to: from + name.length, kind, flag })
+  const found = read(source, { name, from, to: from + name.length, kind, flag })
+  if (found === undefined || found === STARVED || found.next !== undefined || found.start < to) return found
+  const changed = changedTo(source, found.end)
+  return changed === undefined ? found : { ...found, next: { rule: found.rule, ...changed } }
 }
 
 function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
   source.looks += 1
+  const nested = detectNested(source, named)
+  if (nested !== undefined) return nested
   const assigned = isWordAhead(text, to) ? undefined : assignedAt(text, to)
   if (assigned === undefined && saysLittle(kind) && text.charCodeAt(to) === 32) return undefined
   if (assigned !== undefined) {
@@ -128,7 +138,8 @@ function read(source: Source, named: Name): Detection {
     const isBare = said === null && quote === undefined && kind === 'secret'
     if (!isBare || isToken(text.slice(start, start + 80))) {
       // In prose only what looks like one is taken for a secret.
-      return namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
+      const told = namedValue(source, { ...plainValue(rule, kind, start, quote), loose: true, mentioned: true })
+      if (told !== undefined) return told
     }
   }
   return detectPaired(source, named) ?? detectColumn(source, named) ?? detectBelow(source, named)
@@ -212,6 +223,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     (quote === undefined || kind === 'secret') &&
     keyQuote === undefined &&
     (short === 'pass' || isMentioned(text, from))
+  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
   if (kind === 'cookie') {
     if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
@@ -238,7 +250,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     if (end === STARVED) return end
     return end > start ? { rule, start, end } : undefined
   }
-  if (quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
+  if (quote === undefined && text.charCodeAt(start) === 91)
+    return detectLongList(source, rule, start) ?? listValue(source, rule, start)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
     const block = blockValue(source, rule, from, start)
     if (block !== undefined) return block

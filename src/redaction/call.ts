@@ -15,7 +15,10 @@ const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
     2,
   ],
   ['networkcredential( httpbasicauth( basicauth( setbasicauth( set_basic_auth( usernamepasswordcredentials(', 1],
-  ['passwordauthentication( usernamepasswordauthenticationtoken( simple_bind_s( simple_bind( bind_s( .basic_auth(', 1],
+  [
+    'passwordauthentication( usernamepasswordauthenticationtoken( simple_bind_s( simple_bind( bind_s( .basic_auth( plaincredentials( setproperty_(',
+    1,
+  ],
   [
     'db.auth( changeuserpassword( credentials.basic( basic_auth( .auth( auth=( auth:[ auth":[ auth": [ auth: [ auth=[ .login( http_basic_auth(',
     1,
@@ -60,7 +63,7 @@ export function detectCall(source: Source, start: number, end: number): Detectio
 
 const isGiven = (written: string): boolean =>
   written.length >= 4 &&
-  !/^(?:\[REDACTED|[$%{<]|https?:|[\w.-]+@[\w.-]+$|\w+$(?<!\d\w*)(?<!\w{6}))/.test(written) &&
+  !/^(?:\[REDACTED|[$%{]|<[^>]*>$|https?:|[\w.-]+@[\w.-]+$|\w+$(?<!\d\w*)(?<!\w{6}))/.test(written) &&
   !/^\s|\s$/.test(written)
 
 /** `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin BY 'x'`, `IDENTIFIED BY x`. */

@@ -142,6 +142,8 @@ export const PIPE_WORDS: readonly string[] = [
   '-stdin',
   '--with-token',
   '--passphrase-fd',
+  'passwd -s',
+  'passwd -f',
   ...['kinit', 'passwd', 'smbpasswd', 'cryptsetup', 'wg set', 'su -', 'openssl', 'gpg', 'pkexec'].map(
     (name) => `| ${name}`,
   ),

@@ -3,7 +3,8 @@
 import { type Detection, LOOK_AHEAD, type Source, STARVED } from './boundary.js'
 
 const RULE = 'private-key'
-const BEGIN = /-{4,5} ?BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|ENCRYPTION KEY|SECRET KEY|PRIVATE)(?: BLOCK)? ?-{4,5}/y
+const BEGIN =
+  /-{4,5} ?BEGIN [A-Z0-9 ]{0,40}(?:OpenVPN Static key V1|OpenVPN tls-crypt-v2 \w{1,10} key|PRIVATE KEY|ENCRYPTION KEY|SECRET KEY|PRIVATE)(?: BLOCK)? ?-{4,5}/y
 const MAX_BLOCK = LOOK_AHEAD - 8_192
 /** A line of the block behind whatever a logger put before it, up to 120 characters. */
 const BODY =
@@ -11,7 +12,7 @@ const BODY =
 /** What a block consists of where its lines are joined. */
 const INLINE =
   /(?:["', ]{1,6}(?=[A-Za-z0-9+/]{20})|[A-Za-z0-9+/=]|\\+[nrt]|\\\\?\/|[ \t:,.]|&#(?:10|13|x[aAdD]);|\x1b\[[\d;]{0,10}m|%0[AaDd]|%2[BbFf]|%3[Dd]|-(?!---))*/y
-const END = /-{4,5} ?END [A-Z0-9 ]{0,40}-{4,5}/g
+const END = /-{4,5} ?END [A-Za-z0-9 -]{0,40}?-{4,5}/g
 
 export function detectKeyBlock(source: Source, start: number): Detection {
   const { text } = source

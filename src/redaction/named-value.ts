@@ -66,7 +66,8 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (tight && quote === undefined) {
     const run = scopeEnd(text, start)
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (run > start && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
+    const assigns = /^\s{0,3}=/.test(text.slice(run, run + 4))
+    if (run > start && !assigns && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
       source.judged = Math.max(source.judged, run)
       return undefined
     }
@@ -89,7 +90,8 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
   if (!judgedValue(source, written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (tight && !/\d/.test(written.slice(0, 400))) source.judged = Math.max(source.judged, Math.min(end, start + 400))
+    if (tight && !/^\s{0,3}=/.test(text.slice(end, end + 4)) && !/\d/.test(written.slice(0, 400)))
+      source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
   if (quote === undefined && loose && !wholeLine && !tight && !saysLittle(kind) && !looksMixed(written.slice(0, 400))) {

@@ -7,7 +7,7 @@ import { isPlausible } from './plausible.js'
 /** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
 const PAIRED =
   /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:\w{1,20}\\?["']?[ \t]{0,2}[:=][ \t]{0,2}(?:\\?["'][^"'\n\\]{0,60}\\?["']|true|false|null|\d{1,10})[ \t]{0,2},?[ \t]{0,2}\\?["']?){0,3}(?:value|Value|VALUE|val|secretValue|stringValue|ParameterValue|parameterValue|content|Data|data)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
-const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,8}(?:\n[ \t]{0,80})?(?:\\?["'])/y
+const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?(?:\\?["'])/y
 const ELEMENT =
   /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:<(?:string|value|td|dd|code|tt|pre|Value)(?: [^<>\n]{0,80})?>){1,2}/y
 
@@ -39,6 +39,9 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
       })
     }
   }
+  // `{password, "x"}`, `{password,<<"x">>}`.
+  const tuple = code === 44 && text[from - 1] === '{' ? /^,\s{0,4}(?:<<)?(")/.exec(text.slice(to, to + 10)) : null
+  if (tuple !== null) return namedValue(source, plainValue(rule, kind, to + tuple[0].length, tuple[1]))
   // `<password>…</password>`, `<string name="api_key">…</string>`, `<key>Token</key><string>…</string>`.
   if (code !== 62 && code !== 34 && code !== 39 && code !== 60 && code !== 32) return undefined
   const opened = text.slice(Math.max(0, from - 40), from)

@@ -29,7 +29,7 @@ const isMixed = (text: string): boolean => looksMixed(text) || looksOpaque(text)
 
 /** A code of four to eight digits that a sentence calls one. */
 const CODE =
-  /^(?:\s?\([^()\n]{1,20}\))?(?:\s(?:for|to) [^\n:]{1,40}?)?\s*(?:is|are|lautet|=|:)[:\s"'*<b>]{0,8}(?:[A-Z]-)?(\d{3}[- ]\d{3}|\d{4,8})(?![\w.%-]|\/\d)/i
+  /^(?:\s?\([^()\n]{1,20}\))?(?:\s(?:for|to) [^\n:]{1,40}?)?\s*(?:is|are|lautet|=|:)[:\s"'*<b>]{0,8}(?:[A-Z]-)?(\d{3}[- ]\d{3}|\d{4,8})(?!\w|[.%-]\w|\/\d)/i
 const CODE_WORDS = [
   'verification code',
   'security code',
@@ -116,7 +116,7 @@ const PSK = /^\s{1,4}(?:0s)?(?:"([^"\n]{4,200})"|'([^'\n]{4,200})'|([^\s"'<>${},
 
 function detectPsk(source: Source, start: number, end: number): Detection {
   const { text } = source
-  if (text.slice(start, end) !== ': PSK') return undefined
+  if (!/^: [A-Z]+$/.test(text.slice(start, end))) return undefined
   const key = PSK.exec(text.slice(end, Math.min(source.lineEnd(end), end + 300)))
   const secret = key?.[1] ?? key?.[2] ?? key?.[3]
   if (key === null || secret === undefined || secret.startsWith('[REDACTED')) return undefined
@@ -200,7 +200,21 @@ export const PROTOCOL_RULES: readonly (readonly [word: string, detect: Detector]
     'rtsp//',
   ].map((word) => [word, atHost] as const),
   ['send ', detectSent],
-  [': psk', detectPsk],
+  ...[': psk', ': eap', ': xauth', ': ntlm'].map((word) => [word, detectPsk] as const),
+  ...[
+    '-server key ',
+    'isakmp key ',
+    'key-string ',
+    'authentication-key ',
+    'message-digest-key ',
+    'addauth digest ',
+  ].map(
+    (word) =>
+      [
+        word,
+        behind('password', /^(?:\d{1,3} (?:md5 )?){0,2}(?:[\w.-]{1,40}:)?([^\s"':]{4,200})(?=\s|$)/, isMixed),
+      ] as const,
+  ),
   ...[' is the ', ' is my ', ' is your ', ' is our ', ' is a '].map((word) => [word, detectSaid] as const),
   [' login ', detectLogin],
   ['user_', detectListedUser],

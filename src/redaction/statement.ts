@@ -1,6 +1,6 @@
 /** Secrets that a statement around them tells: line protocols, sentences that name them behind, announcements, JSON web keys. */
 import { type Detection, type Source, STARVED } from './boundary.js'
-import { looksMixed, looksRandom } from './plausible.js'
+import { looksGiven, looksMixed, looksRandom } from './plausible.js'
 
 /** `AUTH x` and `AUTH user x` of Redis and mail, `IDENTIFY x` of chat, `SETUSER user on >x`. */
 export function detectAuthentication(source: Source, start: number, end: number): Detection {
@@ -43,23 +43,23 @@ export function detectCode({ text }: Source, _start: number, end: number): Detec
 
 /** `host:5432:database:user:password` of a .pgpass. */
 export function detectPasswordFile({ text }: Source, _start: number, end: number): Detection {
-  const found = /^[\w*.-]{1,64}:[\w*.-]{1,64}:([^\s:/@]{3,200})(?=\s|$)/.exec(text.slice(end, end + 340))
+  const found = /^[\w*.-]{1,64}:[\w*.-]{1,64}:([^\s:/"']{3,200})(?=["'\s]|$)/.exec(text.slice(end, end + 340))
   if (found?.[1] === undefined) return undefined
   return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }
 
 /** Ends of names in letters that no ASCII name has: `Contraseña`, `пароль`, `密码`; and one of three words. */
-export const FOREIGN_NAMES: readonly string[] = ['mot de passe', 'ña', 'ь', '码', 'ド']
+export const FOREIGN_NAMES: readonly string[] = ['mot de passe', 'senord', 'ña', 'ь', '码', 'ド']
 
 export function detectForeignName(source: Source, start: number, end: number): Detection {
   const { text, lineEnd } = source
   if (end - start === 1 && !'лЛ密ー'.includes(text.charAt(start - 1))) return undefined
-  if (!/(?:mot de passe|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end)))
+  if (!/(?:mot de passe|lösenord|contraseña|пароль|密码|パスワード)$/i.test(text.slice(Math.max(0, end - 12), end)))
     return undefined
   source.looks += 1
   const found = /^["']?[ \t]{0,3}[:=：][ \t]{0,3}["']?([^\s"',;<>&]{4,200})/.exec(
     text.slice(end, Math.min(lineEnd(start), end + 210)),
   )
-  if (found?.[1] === undefined || !looksMixed(found[1])) return undefined
+  if (found?.[1] === undefined || !(looksMixed(found[1]) || looksGiven(found[1]))) return undefined
   return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }

@@ -163,7 +163,7 @@ export function detectCodes(source: Source, _start: number, end: number): Detect
   if (head === null) return undefined
   source.looks += 1
   const CODE =
-    /^[\s*•-]*(?:\d{1,2}[.)] +)?((?:[A-Za-z0-9]{4,16}(?:-[A-Za-z0-9]{4,16}){0,4}|\d{3,4} \d{3,4})(?:[ \t,]+[A-Za-z0-9-]{6,30})*)\s*$/
+    /^[\s*•-]*(?:\d{1,2}[.)] +)?((?:[A-Za-z0-9]{4,16}(?:-[A-Za-z0-9]{4,16}){0,8}|\d{3,4} \d{3,4})(?:[ \t,]+[A-Za-z0-9-]{6,30})*)\s*$/
   const rows = linesBelow(source, end, (row, count) => CODE.test(row) || (count === 0 && row.trim() === ''))
   if (rows === STARVED) return rows
   return chained(

@@ -95,7 +95,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['LS0tLS1CRUdJTi', detectEncodedKey],
   ['bearer', detectScheme],
   ['basic', detectScheme],
-  ...'recovery codes,backup codes,scratch codes,one-time codes,recovery keys,unseal keys,emergency codes'
+  ...'recovery codes,backup codes,scratch codes,one-time codes,recovery keys,recovery key,unseal keys,emergency codes'
     .split(',')
     .map((word) => [word, detectCodes] as const),
   ['kind: secret', detectSecretData],

@@ -136,7 +136,7 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     const named = VALUE_KEYS.has(key) ? pairName(item) : undefined
     if (named !== undefined) return judge(named)
     // Docker's own secrets are referred to by their ids.
-    return kind === 'weak' && key === 'SecretID' && 'SecretName' in item ? 'none' : kind
+    return saysLittle(kind) && key === 'SecretID' && 'SecretName' in item ? 'none' : kind
   }
 
   /** A list under a secret key is a list of secrets; an object has keys of its own that say more. */
