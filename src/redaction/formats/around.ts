@@ -34,6 +34,19 @@ export const TAILED: readonly TailedFormat[] = [
   ],
   ['webex-token', '_PF84_', /[\w-]/, 64, 64, /_PF84_[a-f0-9-]{36}/],
   ['webex-token', '_P0A1_', /[\w-]/, 64, 64, /_P0A1_[a-f0-9-]{36}/],
+  // A mark for each sign behind the run: within a run of any length none ends.
+  ...'bcdefghijklmnopqrstuvwxyz0123456789'
+    .split('')
+    .map(
+      (sign): TailedFormat => [
+        'twitter-token',
+        `AAAAAAAAAA${sign}`,
+        /[Aa]/,
+        11,
+        15,
+        /[Aa]{10}(?=[A-Za-z0-9%]{0,100}\d)[A-Za-z0-9%]{38,110}/,
+      ],
+    ),
   ...'0123456789'
     .split('')
     .map(
