@@ -217,7 +217,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     (quote === undefined || kind === 'secret') &&
     keyQuote === undefined &&
     (isMentioned(text, from) || /^pass$/i.test(name))
-  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
+  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91)
+    return listValue(source, rule, start, kind)
   if (kind === 'cookie') {
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
     if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
@@ -235,7 +236,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     return end > start && !text.startsWith('[REDACTED', start) ? { rule, start, end } : undefined
   }
   if (quote === undefined && text.charCodeAt(start) === 91)
-    return detectLongList(source, rule, start) ?? listValue(source, rule, start)
+    return detectLongList(source, rule, start) ?? listValue(source, rule, start, kind)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
     const block = blockValue(source, rule, from, start)
     if (block !== undefined) return block

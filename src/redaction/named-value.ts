@@ -1,7 +1,7 @@
 /** The value behind a secret name: where it ends, and whether it is one. */
 import type { Detection, Source } from './boundary.js'
 import { STARVED } from './boundary.js'
-import { quotedEnd, unquotedEnd } from './extent.js'
+import { quotedEnd, unquotedEnd, wrappedEnd } from './extent.js'
 import { type KeyKind, saysLittle } from './key.js'
 import { isPlausible, looksMixed, looksOpaque, looksRandom } from './plausible.js'
 
@@ -102,7 +102,9 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     if (!isPlausible(seen, kind, surroundings)) return undefined
   }
   if (quote === undefined && isReference(text, options, written)) return undefined
-  return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
+  const last = quote === undefined && !element ? wrappedEnd(source, start, end) : end
+  if (last === STARVED) return last
+  return { rule, start, end: last, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
 
 /** `self.password = password`: code hands a value on. */
