@@ -223,7 +223,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     (quote === undefined || kind === 'secret') &&
     keyQuote === undefined &&
     (short === 'pass' || isMentioned(text, from))
-  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91) return listValue(source, rule, start)
+  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91)
+    return listValue(source, rule, start, kind)
   if (kind === 'cookie') {
     if (text.startsWith('[REDACTED', start)) return undefined
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
@@ -251,7 +252,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     return end > start ? { rule, start, end } : undefined
   }
   if (quote === undefined && text.charCodeAt(start) === 91)
-    return detectLongList(source, rule, start) ?? listValue(source, rule, start)
+    return detectLongList(source, rule, start) ?? listValue(source, rule, start, kind)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
     const block = blockValue(source, rule, from, start)
     if (block !== undefined) return block

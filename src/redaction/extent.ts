@@ -175,3 +175,32 @@ export function trimEnd(text: string, start: number, end: number): number {
   while (at > start && text.charCodeAt(at - 1) <= 32) at--
   return at
 }
+
+/** Widths of terminals and of what folds long lines. */
+const WIDTHS: ReadonlySet<number> = new Set([60, 64, 70, 72, 76, 78, 79, 80, 100, 120, 132])
+const CONTINUED = /^[\w+/.~-]+={0,2}\r?$/
+
+/** Where a token ends that a terminal or a shell broke into lines: at `end`, or on a line below. */
+export function wrappedEnd(source: Source, start: number, end: number): number | typeof STARVED {
+  const { text } = source
+  if (text.charCodeAt(end) !== 10) return end
+  const isShell = text.charCodeAt(end - 1) === 92
+  const before = text.slice(Math.max(0, end - 220), end)
+  const width = before.length - 1 - before.lastIndexOf('\n')
+  if (!isShell && (width < 60 || width > 200 || end - start < 20 || !/[\w+/=.~-]{20}$/.test(before))) return end
+  let last = end
+  for (let lines = 0; lines < 100; lines++) {
+    const next = text.indexOf('\n', last + 1)
+    if (next === -1 && !source.final && text.length - last <= 400) return STARVED
+    const row = text.slice(last + 1, next === -1 ? Math.min(text.length, last + 400) : next)
+    if (isShell) {
+      const word = /^[^\s"';|&]{1,400}/.exec(row)?.[0]
+      return word === undefined || row !== word ? end : last + 1 + row.length
+    }
+    if (row.length > width || !CONTINUED.test(row)) break
+    if (lines === 0 && row.length !== width && !(WIDTHS.has(width) && row.length > 7 && /\d/.test(row))) break
+    last += 1 + row.length
+    if (row.length < width || next === -1) break
+  }
+  return last
+}

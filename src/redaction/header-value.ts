@@ -1,7 +1,7 @@
 /** The values of headers, which are more than one word. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, isBlank, runEnd, type Source, STARVED } from './boundary.js'
-import { quotedEnd, trimEnd } from './extent.js'
+import { quotedEnd, trimEnd, wrappedEnd } from './extent.js'
 import { judgedValue } from './named-value.js'
 import { isSentence, looksMixed } from './plausible.js'
 
@@ -73,7 +73,9 @@ export function headerValue(
   if (!judgedValue(source, scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings))
     return undefined
   if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
-  return { rule, start, end: trimEnd(text, start, stop) }
+  const wrapped = quote === undefined && !many && stop === limit ? wrappedEnd(source, start, stop) : stop
+  if (wrapped === STARVED) return wrapped
+  return { rule, start, end: trimEnd(text, start, wrapped) }
 }
 
 function itemEnd(text: string, start: number, end: number): number {

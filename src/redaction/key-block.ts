@@ -1,6 +1,6 @@
 /** Private keys in PEM, PGP, SSH2 and PuTTY form: whole, truncated, with every line prefixed by a log, or escaped. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
-import { type Detection, LOOK_AHEAD, type Source, STARVED } from './boundary.js'
+import { type Detection, LOOK_AHEAD, type Source, STARVED, startsToken } from './boundary.js'
 
 const RULE = 'private-key'
 const BEGIN =
@@ -63,6 +63,28 @@ function endMarker(text: string, start: number, end: number): number {
   END.lastIndex = 0
   const match = END.exec(line)
   return match === null ? -1 : start + match.index + match[0].length
+}
+
+/** The body of a key whose first line was cut off: OpenSSH's magic word, or the head of PKCS #8 and #1. */
+export function detectHeadlessKey(source: Source, start: number): Detection {
+  const { text } = source
+  if (!startsToken(text, start)) return undefined
+  const limit = Math.min(text.length, start + MAX_BLOCK)
+  let end =
+    start +
+    (/^[A-Za-z0-9+/]{40,}={0,2}/.exec(text.slice(start, Math.min(source.lineEnd(start), limit)))?.[0].length ?? 0)
+  if (end === start) return undefined
+  source.looks += 1
+  while (end < limit && /^\r?\n/.test(text.slice(end, end + 2))) {
+    const next = text.indexOf('\n', text.indexOf('\n', end) + 1)
+    if (next === -1 && !source.final && text.length < start + MAX_BLOCK) return STARVED
+    const from = text.indexOf('\n', end) + 1
+    const row = text.slice(from, next === -1 ? limit : Math.min(next, limit)).trimEnd()
+    if (!/^\s{0,16}(?:[A-Za-z0-9+/]{4,90}={0,2}|-{4,5} ?END [A-Z ]{1,40}-{4,5})$/.test(row)) break
+    end = from + row.length
+    if (row.includes('-END') || row.includes('- END')) break
+  }
+  return { rule: RULE, start, end }
 }
 
 /** PuTTY's `Private-Lines: n` and the lines behind it. */

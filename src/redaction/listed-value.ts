@@ -1,7 +1,8 @@
 /** Values of more than a word: lists, blocks of YAML, lines that belong to one value as a whole. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, lineStart, type Source, STARVED } from './boundary.js'
-import { looksGiven, looksMixed } from './plausible.js'
+import { type KeyKind, saysLittle } from './key.js'
+import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 
 /** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
 export function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
@@ -30,12 +31,13 @@ export function isWholeLine(source: Source, from: number, start: number, equals:
 }
 
 /** `["a", "b"]` under a secret name is a list of secrets. */
-export function listValue(source: Source, rule: string, start: number): Detection {
+export function listValue(source: Source, rule: string, start: number, kind: KeyKind): Detection {
   const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
   const list = /^\[\s*((\\?["'])(?:[^\]\n]*?)\2)\s*\]/.exec(line)
   if (list?.[1] === undefined || list[2] === undefined) return undefined
   const inner = list[1].slice(list[2].length, -list[2].length)
   const from = start + line.indexOf(list[1]) + list[2].length
+  if (saysLittle(kind) && !inner.split(/[\s,"'\\]+/).some(looksOpaque)) return undefined
   if (inner === '' || inner.startsWith('[REDACTED') || !(looksMixed(inner) || looksGiven(inner))) return undefined
   return { rule, start: from, end: from + inner.length }
 }

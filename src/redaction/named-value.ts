@@ -1,6 +1,6 @@
 /** The value behind a secret name: where it ends, and whether it is one. */
 import { type Detection, isBlank, type Source, STARVED } from './boundary.js'
-import { quotedEnd, unquotedEnd } from './extent.js'
+import { quotedEnd, unquotedEnd, wrappedEnd } from './extent.js'
 import { type KeyKind, saysLittle } from './key.js'
 import { isPlausible, looksMixed, looksOpaque, looksRandom, type Surroundings } from './plausible.js'
 
@@ -100,7 +100,9 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     if (!judgedValue(source, seen, kind, surroundings)) return undefined
   }
   if (quote === undefined && isReference(text, options, written)) return undefined
-  return { rule, start, end, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
+  const last = quote === undefined && !element ? wrappedEnd(source, start, end) : end
+  if (last === STARVED) return last
+  return { rule, start, end: last, ...(json !== undefined && /^[-\d.truefalsn]+$/.test(written) && { quote: json }) }
 }
 
 /** Where the first sign stands that sentences do not have, or a blank before a hyphen. */

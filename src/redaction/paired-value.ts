@@ -52,7 +52,7 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
     )
   )
     return undefined
-  if (/<(?:key|name|td|th|dt)>$/i.test(opened) && awaitsLine(source, to)) return STARVED
+  if (awaitsLine(source, to)) return STARVED
   const element = at(ELEMENT, text, to)
   if (element === null || /\/>$/.test(element[0])) return undefined
   return namedValue(source, { ...plainValue(rule, kind, to + element[0].length, undefined), element: true })
@@ -62,7 +62,11 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
 function awaitsLine(source: Source, to: number): boolean {
   if (source.final) return false
   const end = source.lineEnd(to)
-  if (!/^(?:\\?["']?,?|<\/\w{1,8}>|>)[ \t\r]{0,40}$/.test(source.text.slice(to, Math.min(end, to + 60)))) return false
+  if (
+    end - to > 260 ||
+    !/^(?:\\?["']?,?|<\/\w{1,8}>|(?:["']?[^<>\n]{0,200})?>)[ \t\r]{0,40}$/.test(source.text.slice(to, end))
+  )
+    return false
   return end >= source.text.length || source.text.indexOf('\n', end + 1) === -1
 }
 

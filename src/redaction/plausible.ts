@@ -266,5 +266,5 @@ export const looksOpaque = (text: string): boolean =>
 
 /** Nobody writes it in a sentence, and no program names a thing so: signs within it, or three words and more that are joined. */
 export const looksGiven = (text: string): boolean =>
-  (/^\S{6,}$/.test(text) && /\w[^\w\s.,:;/'"()[\]{}<>=|-]\w|^[^\w\s./'"([{<$-]\w/.test(text)) ||
+  (/^\S{6,}$/.test(text) && /\w[!#$%&*+?@^`~]\w|^[!#%&)*+,:;=>?@^|~]\w/.test(text)) ||
   (/^[a-z]{3,}(?:([-_.])[a-z]{3,})(?:\1[a-z]{3,})+$/.test(text) && text.length > 14)

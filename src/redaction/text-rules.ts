@@ -3,7 +3,7 @@ import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
 import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
-import { detectEncodedKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
+import { detectEncodedKey, detectHeadlessKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import { PROTOCOL_RULES } from './protocol.js'
 import {
@@ -93,6 +93,22 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['--- begin ', detectKeyBlock],
   ['private-lines:', detectPuttyKey],
   ['LS0tLS1CRUdJTi', detectEncodedKey],
+  ...[
+    'b3BlbnNzaC1rZXktdjEA',
+    'MIIEvQIBADANBgkqhkiG',
+    'MIIEvgIBADANBgkqhkiG',
+    'MIIEvAIBADANBgkqhkiG',
+    'MIIEpAIBAAKCAQEA',
+    'MIIEowIBAAKCAQEA',
+    'MIIEogIBAAKCAQEA',
+    'MIGHAgEAMBMGByqGSM49',
+    'MHcCAQEEI',
+    'MC4CAQAwBQYDK2Vw',
+    'MIIJKAIBAAKCAgEA',
+    'MIIJKQIBAAKCAgEA',
+    'MIIJQgIBADANBgkqhkiG',
+    'MIIJQwIBADANBgkqhkiG',
+  ].map((word) => [word, detectHeadlessKey] as const),
   ['bearer', detectScheme],
   ['basic', detectScheme],
   ...'recovery codes,backup codes,scratch codes,one-time codes,recovery keys,recovery key,unseal keys,emergency codes'
