@@ -43,7 +43,7 @@ const list_containers = action({
     const title = `Containers (${containers.length} results, all=${all})`
     return {
       text: numbered(title, containers.map(containerRow)) + cutText(rows, narrowed),
-      data: { all, limit, containerCount: containers.length, containers, ...cutData(rows, narrowed) },
+      data: withCut({ all, limit, containerCount: containers.length, containers }, rows, narrowed),
     }
   },
 })
@@ -103,7 +103,7 @@ const list_images = action({
       .slice(0, limit)
     return {
       text: numbered(`Images (${images.length} results)`, images.map(imageRow)) + cutText(rows, narrowed),
-      data: { limit, imageCount: images.length, images, ...cutData(rows, narrowed) },
+      data: withCut({ limit, imageCount: images.length, images }, rows, narrowed),
     }
   },
 })
@@ -145,7 +145,8 @@ const container_stats = action({
 const isCut = (rows: unknown[], narrowed: boolean): boolean => narrowed && rows.length >= MAX_LIMIT
 const cutText = (rows: unknown[], narrowed: boolean): string =>
   isCut(rows, narrowed) ? `\n\nOnly the first ${rows.length} were searched for what the policy covers.` : ''
-const cutData = (rows: unknown[], narrowed: boolean) => (isCut(rows, narrowed) ? { searched: rows.length } : {})
+const withCut = (data: Record<string, unknown>, rows: unknown[], narrowed: boolean) =>
+  isCut(rows, narrowed) ? { ...data, searched: rows.length } : data
 
 const numbered = (title: string, rows: string[]): string =>
   `${title}\n\n${rows.length === 0 ? '(none)' : rows.map((row, index) => `${index + 1}. ${row}`).join('\n')}`

@@ -4,7 +4,8 @@ import { Failure } from './failure.js'
 import type { SkillResult } from './tool.js'
 
 const MAX_TEXT_BYTES = 1024 * 1024
-const DATA_LIMITS = { maxValues: 50_000, maxLength: 8 * 1024 * 1024 }
+const MAX_VALUES = 50_000
+const MAX_LENGTH = 8 * 1024 * 1024
 const MAX_MESSAGE_LENGTH = 4_000
 
 export function successResult(
@@ -13,7 +14,7 @@ export function successResult(
 ): SkillResult {
   const removed: Removed = {}
   const { result, truncated } = capText(redactor.text(sanitized(text, removed)))
-  const shown = redactor.value(data, { ...DATA_LIMITS, removed })
+  const shown = redactor.value(data, { maxValues: MAX_VALUES, maxLength: MAX_LENGTH, removed })
   if (typeof shown !== 'object') {
     throw new Failure(
       'UPSTREAM_ERROR',
@@ -21,8 +22,9 @@ export function successResult(
       { retriable: false },
     )
   }
-  // One spread only: what is added one by one costs a tenth of it.
-  const metadata = { ...shown, untrusted: true, success: true as const, action, layer, timestamp: now() }
+  const stamped = { untrusted: true, success: true as const, action, layer, timestamp: now() }
+  // Between two requests, spreading them into one literal takes eight times as long.
+  const metadata = Object.assign({}, shown, stamped)
   if (truncated !== undefined) Object.assign(metadata, truncated)
   if (isAny(removed)) Object.assign(metadata, { removed_characters: removed })
   return { result, metadata }
@@ -35,7 +37,8 @@ export function failureResult(failure: Failure, action: string | undefined, reda
   const message = shorten(redactor.text(sanitized(failure.message, removed)))
   const output = partial?.text ? `\n\n${redactor.text(sanitized(partial.text, removed))}` : ''
   const { result, truncated } = capText(`Error: ${message}${output}`)
-  const data = redactor.value(partial?.data ?? {}, { ...DATA_LIMITS, removed })
+  const limits = { maxValues: MAX_VALUES, maxLength: MAX_LENGTH, removed }
+  const data = redactor.value(partial?.data ?? {}, limits)
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return {
     result,
@@ -50,7 +53,7 @@ export function failureResult(failure: Failure, action: string | undefined, reda
         code,
         message,
         retriable,
-        ...(hasDetails && { details: redactor.value(details, { ...DATA_LIMITS, removed }) as Record<string, unknown> }),
+        ...(hasDetails && { details: redactor.value(details, limits) as Record<string, unknown> }),
       },
       timestamp: now(),
     },

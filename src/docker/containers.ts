@@ -106,27 +106,24 @@ function nameOf(names: string[]): string {
 }
 
 function portOf(port: Record<string, unknown>): PortMapping {
-  return {
-    container_port: numberOf(port.PrivatePort),
-    protocol: textOf(port.Type),
-    ...(textOf(port.IP) && { host_ip: textOf(port.IP) }),
-    ...(numberOf(port.PublicPort) > 0 && { host_port: numberOf(port.PublicPort) }),
-  }
+  return mapping(numberOf(port.PrivatePort), textOf(port.Type), textOf(port.IP), numberOf(port.PublicPort))
 }
 
 /** Inspect spells ports as `"80/tcp": [{ HostIp, HostPort }] | null`. */
 function portBindings(ports: unknown): PortMapping[] {
   return Object.entries(fieldsOf(ports)).flatMap(([key, bindings]) => {
     const [port, protocol = 'tcp'] = key.split('/')
-    const exposed = { container_port: Number(port) || 0, protocol }
     const bound = listOf(bindings).map(fieldsOf)
-    if (bound.length === 0) return [exposed]
-    return bound.map(({ HostIp, HostPort }) => ({
-      ...exposed,
-      ...(textOf(HostIp) && { host_ip: textOf(HostIp) }),
-      ...(Number(HostPort) > 0 && { host_port: Number(HostPort) }),
-    }))
+    if (bound.length === 0) return [mapping(Number(port) || 0, protocol)]
+    return bound.map(({ HostIp, HostPort }) => mapping(Number(port) || 0, protocol, textOf(HostIp), Number(HostPort)))
   })
+}
+
+function mapping(container_port: number, protocol: string, host_ip = '', host_port = 0): PortMapping {
+  const mapped: PortMapping = { container_port, protocol }
+  if (host_ip !== '') mapped.host_ip = host_ip
+  if (host_port > 0) mapped.host_port = host_port
+  return mapped
 }
 
 function labelsOf(labels: unknown): Record<string, string> {

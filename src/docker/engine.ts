@@ -139,10 +139,11 @@ export function createEngine(caller: Caller, address: string): Engine & { forget
   }
 }
 
-const inVersion = (options: CallOptions, { apiVersion }: EngineIdentity): CallOptions => ({
-  ...options,
-  version: apiVersion,
-})
+/** Named one by one, so that all calls have one shape. */
+const inVersion = (
+  { id, image, query, signal, body, maxBytes }: CallOptions,
+  { apiVersion }: EngineIdentity,
+): CallOptions => ({ id, image, query, signal, body, maxBytes, version: apiVersion })
 
 function minorOf(version: unknown): number | undefined {
   const [, minor] = (typeof version === 'string' && /^1\.([0-9]{1,4})$/.exec(version)) || []

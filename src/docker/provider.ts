@@ -142,7 +142,8 @@ export function createDockerProvider({
   const answers: Answers = {
     async 'GET /containers'({ query: { all, limit } }, signal) {
       // Without `all` the engine lists what runs; its `limit` would bring stopped ones back.
-      const query = all ? { all: 'true', ...(!hideRuns && { limit }) } : {}
+      const query: Record<string, string | number> = all ? { all: 'true' } : {}
+      if (all && !hideRuns) query.limit = limit
       const { body } = await engine.json('containerList', { query, signal })
       const listed = listIn(body, '/containers/json')
       return { containers: containerRows(hideRuns ? listed.filter((one) => !keeper.isRun(one)) : listed, limit) }
