@@ -1,6 +1,6 @@
 /** Plain JSON data: copied out of whatever a caller handed over, frozen, and written in one canonical form. */
 import { createHash } from 'node:crypto'
-import { describe, Failure, isFailure } from './failure.js'
+import { brief, describe, Failure, isFailure } from './failure.js'
 
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data }
 export type DataObject = { readonly [key: string]: Data }
@@ -42,7 +42,7 @@ export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALU
     for (const key of Object.keys(item)) {
       if (FORBIDDEN_KEYS.has(key)) throw refusal(path, `has the key ${JSON.stringify(key)}, which is never allowed`)
       const member = (item as Record<string, unknown>)[key]
-      if (member !== undefined) object[key.toWellFormed()] = copy(member, `${path}.${key.slice(0, 60)}`, depth + 1)
+      if (member !== undefined) object[key.toWellFormed()] = copy(member, `${path}.${brief(key, 60)}`, depth + 1)
     }
     return Object.freeze(object)
   }
@@ -85,7 +85,7 @@ export function parseObject(value: unknown, name: string): DataObject {
 }
 
 function refusal(path: string, problem: string): Failure {
-  const field = path.length > 200 ? `${path.slice(0, 200)}…` : path
+  const field = brief(path, 200)
   return new Failure('INVALID_INPUT', `${field} ${problem}. Send plain JSON data.`, { details: { field } })
 }
 
