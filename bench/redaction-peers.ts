@@ -1,9 +1,11 @@
 /** What redaction finds and what it leaves alone, next to others in the same run, on the project's own corpora. */
 import { DeepRedact } from '@hackylabs/deep-redact'
+import { redactLog } from '@npmcli/redact'
+import { redact as redactOnServer } from '@npmcli/redact/server'
 import { lintSource } from '@secretlint/core'
 import { creator } from '@secretlint/secretlint-rule-preset-recommend'
 import { createRedactor } from 'skillgate/redaction'
-import { negatives } from '../src/redaction/__tests__/corpus/negatives.js'
+import { type Negative, negatives } from '../src/redaction/__tests__/corpus/negatives.js'
 import { type Positive, positives } from '../src/redaction/__tests__/corpus/positives.js'
 import { scoreNegatives, scorePositives } from '../src/redaction/__tests__/corpus/score.js'
 import { fieldHarmless, fieldSecrets, fieldTokens } from '../src/redaction/__tests__/field/field.js'
@@ -17,6 +19,21 @@ const PRESET = {
   rule: creator,
   options: {},
 }
+
+const own = positives(SEED)
+const ownOf = (wanted: Positive['kind']): Positive[] => own.filter(({ kind }) => kind === wanted)
+/** A further corpus is a line here, and one below for what is harmless in it. */
+const SECRETS: readonly (readonly [corpus: string, cases: readonly Positive[]])[] = [
+  ['first corpus, named', ownOf('named')],
+  ['first corpus, provider tokens', ownOf('provider')],
+  ['first corpus, others', ownOf('other')],
+  ['field corpus, secrets', fieldSecrets(SEED)],
+  ['field corpus, provider tokens', fieldTokens(SEED)],
+]
+const HARMLESS: readonly (readonly [corpus: string, lines: readonly Negative[]])[] = [
+  ['first corpus, harmless', negatives(SEED)],
+  ['field corpus, harmless', fieldHarmless(SEED)],
+]
 
 type Contender = readonly [name: string, redact: (text: string) => string | Promise<string>]
 
@@ -32,6 +49,8 @@ const CONTENDERS: readonly Contender[] = [
   ['skillgate', redactor.text],
   ['secretlint', withoutFindings],
   ['deep-redact', throughObjects],
+  // Each of its two ways takes what the other leaves: passwords of all URLs, and headers and JSON web tokens.
+  ['@npmcli/redact', (text) => redactOnServer(redactLog(text))],
   ['one-line expression', (text) => text.replaceAll(ONE_LINE, '[REDACTED]')],
 ]
 
@@ -69,27 +88,19 @@ const percent = (part: number, whole: number): string => `${((100 * part) / whol
 
 /** Prints recall by group, partial leaks, harmless lines unchanged, and recall by form. */
 export async function benchPeers(): Promise<void> {
-  const own = positives(SEED)
-  const secrets: Record<string, readonly Positive[]> = {
-    'first corpus, named': own.filter(({ kind }) => kind === 'named'),
-    'first corpus, provider tokens': own.filter(({ kind }) => kind === 'provider'),
-    'first corpus, others': own.filter(({ kind }) => kind === 'other'),
-    'field corpus, secrets': fieldSecrets(SEED),
-    'field corpus, provider tokens': fieldTokens(SEED),
-  }
-  const harmless = { 'first corpus, harmless': negatives(SEED), 'field corpus, harmless': fieldHarmless(SEED) }
-  const all = Object.values(secrets).flat()
+  const all = SECRETS.flatMap(([, cases]) => cases)
+  const harmless = HARMLESS.flatMap(([, lines]) => lines)
   const forms = [...new Set(all.map(({ form }) => form))]
   const columns = await Promise.all(
     CONTENDERS.map(async ([, redact]) => {
-      const texts = [...all, ...Object.values(harmless).flat()].map(({ text }) => text)
+      const texts = [...all, ...harmless].map(({ text }) => text)
       const known = await answered(texts, redact)
       const recall = (cases: readonly Positive[]): string => percent(scorePositives(cases, known).found, cases.length)
       return {
         groups: [
-          ...Object.values(secrets).map(recall),
+          ...SECRETS.map(([, cases]) => recall(cases)),
           String(scorePositives(all, known).partial),
-          ...Object.values(harmless).map((lines) => percent(scoreNegatives(lines, known).unchanged, lines.length)),
+          ...HARMLESS.map(([, lines]) => percent(scoreNegatives(lines, known).unchanged, lines.length)),
         ],
         forms: forms.map((form) => recall(all.filter((item) => item.form === form))),
       }
@@ -97,9 +108,9 @@ export async function benchPeers(): Promise<void> {
   )
   const names = CONTENDERS.map(([name]) => name)
   const labels = [
-    ...Object.entries(secrets).map(([name, cases]) => `${name} (${cases.length})`),
+    ...SECRETS.map(([name, cases]) => `${name} (${cases.length})`),
     `partial leaks (${all.length})`,
-    ...Object.entries(harmless).map(([name, lines]) => `${name} (${lines.length})`),
+    ...HARMLESS.map(([name, lines]) => `${name} (${lines.length})`),
   ]
   printTable(
     `Redaction: found, seed ${SEED}`,

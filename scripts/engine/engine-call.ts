@@ -24,8 +24,16 @@ export function callEngine(
     ? { socketPath: host.slice('unix://'.length) }
     : (({ hostname, port }) => ({ hostname, port: port || '2375' }))(new URL(host.replace(/^tcp:/, 'http:')))
   return new Promise((resolve, reject) => {
+    // No connection is kept: between two calls there may be seconds, after which an engine closes it.
     const outgoing = request(
-      { ...target, method, path, headers: { host: 'engine', ...headers }, signal: AbortSignal.timeout(timeoutMs) },
+      {
+        ...target,
+        agent: false,
+        method,
+        path,
+        headers: { host: 'engine', ...headers },
+        signal: AbortSignal.timeout(timeoutMs),
+      },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))

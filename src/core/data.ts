@@ -1,6 +1,6 @@
 /** Plain JSON data: copied out of whatever a caller handed over, frozen, and written in one canonical form. */
 import { hash } from 'node:crypto'
-import { describe, Failure, isFailure } from './failure.js'
+import { brief, describe, Failure, isFailure } from './failure.js'
 
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data }
 export type DataObject = { readonly [key: string]: Data }
@@ -97,10 +97,10 @@ export function parseObject(value: unknown, name: string): DataObject {
 }
 
 const fieldOf = (name: string, path: readonly (string | number)[]): string =>
-  path.reduce<string>((at, key) => at + (typeof key === 'number' ? `[${key}]` : `.${key.slice(0, 60)}`), name)
+  path.reduce<string>((at, key) => at + (typeof key === 'number' ? `[${key}]` : `.${brief(key, 60)}`), name)
 
 function refusal(path: string, problem: string): Failure {
-  const field = path.length > 200 ? `${path.slice(0, 200)}…` : path
+  const field = brief(path, 200)
   return new Failure('INVALID_INPUT', `${field} ${problem}. Send plain JSON data.`, { details: { field } })
 }
 

@@ -92,6 +92,9 @@ export function isFailure(error: unknown): error is Failure {
   }
 }
 
+/** A text for a message, or how long it is. Not its beginning: half a secret is one that no redactor recognises. */
+export const brief = (text: string, most = 80): string => (text.length > most ? `[${text.length} characters]` : text)
+
 /** Says what an unexpected value is, short enough for a message: `"abc" (string)`, `[7] (array)`. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
@@ -100,8 +103,7 @@ export function describe(value: unknown): string {
     const kind = Array.isArray(value) ? 'array' : typeof value
     if (kind === 'function' || kind === 'symbol') return `a ${kind}`
     const text = kind === 'bigint' || kind === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
-    // Not its beginning: half a secret is one that no redactor recognises.
-    return text.length > 80 ? `[${text.length} characters] (${kind})` : `${text} (${kind})`
+    return `${brief(text)} (${kind})`
   } catch {
     return 'an object that is not JSON'
   }

@@ -1,6 +1,6 @@
 /** The gate: what a host embeds. Sessions with policies, messages with intents, runs, and the log of all of it. */
 import { randomBytes } from 'node:crypto'
-import { createRedactor } from '../redaction/index.js'
+import { createRedactor, type Redactor } from '../redaction/index.js'
 import { type AuditPage, type AuditQuery, readAudit } from './audit.js'
 import { createBroker } from './broker.js'
 import { parseObject } from './data.js'
@@ -84,6 +84,8 @@ export interface GateHealth {
 
 /** Made by {@link createGate}. Every method rejects with a Failure. */
 export interface Gate extends AsyncDisposable {
+  /** Knows the host's secrets: for what leaves beside the gate's results and log, such as messages of its failures. */
+  readonly redactor: Redactor
   tools(): ToolMeta[]
   /** Resolves when runs from before are being executed or settled. Called by itself; rejects when the log cannot be read. */
   ready(): Promise<void>
@@ -257,6 +259,7 @@ export function createGate({
   executor.ready().catch((error) => logger.error('Runs from before cannot be read yet.', { error }))
 
   return {
+    redactor,
     tools: () => [...tools.values()].map(({ meta }) => meta),
     ready: executor.ready,
     registerSkill: async (registration, options = {}) => {

@@ -1,7 +1,7 @@
 /** Reads unknown input against a zod schema: typed and frozen data, or one error that names the field and what to send. */
 import { z } from 'zod'
 import { type DataObject, omit, parseObject } from './data.js'
-import { describe, Failure } from './failure.js'
+import { brief, describe, Failure } from './failure.js'
 
 export type JsonSchema = Record<string, unknown>
 
@@ -47,18 +47,18 @@ function explain(issue: z.core.$ZodIssue | undefined, data: DataObject, schema: 
   if (issue === undefined) return new Failure('INVALID_INPUT', `${name} is not valid.`)
   const path = issue.path.map(String)
   // A record's key is the sender's own text, as long as it likes.
-  const shown = path.map(shorten)
+  const shown = path.map(named)
   const field = fieldName(shown) || name
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys
       .slice(0, 5)
-      .map((key) => JSON.stringify(shorten(key)))
+      .map((key) => JSON.stringify(named(key)))
       .join(', ')
     const within = path.length === 0 ? schema : undefined
     const known = within instanceof z.ZodObject ? Object.keys(within.shape) : []
     const hint = known.length > 0 ? ` Known fields: ${known.join(', ')}.` : ` Leave it out of ${field}.`
     return new Failure('INVALID_INPUT', `Unknown field ${unknown}.${hint}`, {
-      details: { field: fieldName([...shown, shorten(issue.keys[0] ?? '')]) },
+      details: { field: fieldName([...shown, named(issue.keys[0] ?? '')]) },
     })
   }
   const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], data)
@@ -71,7 +71,7 @@ function explain(issue: z.core.$ZodIssue | undefined, data: DataObject, schema: 
   return new Failure('INVALID_INPUT', message, { details: { field } })
 }
 
-const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text)
+const named = (key: string): string => brief(key, 60)
 
 const problem = (issue: z.core.$ZodIssue): string =>
   issue.message

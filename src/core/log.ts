@@ -2,7 +2,7 @@
 import type { Redactor } from '../redaction/index.js'
 import type { Data, DataObject } from './data.js'
 import { type Draft, type Head, REGISTRY, readEvent, type StoredEvent, seal } from './event.js'
-import { Failure, isFailure } from './failure.js'
+import { brief, Failure, isFailure } from './failure.js'
 import { EMPTY_POLICY, type Policy, type PolicyDocument, parsePolicy } from './policy.js'
 import type { Logger } from './provider.js'
 import type { SessionDocument } from './session.js'
@@ -157,7 +157,7 @@ export function createLog({
 /** The session of a state, or NOT_FOUND. The registry's chain is nobody's session. */
 export function existing(state: SessionState, sessionId: string): SessionDocument {
   if (state.session !== undefined && sessionId !== REGISTRY) return state.session
-  throw new Failure('NOT_FOUND', `There is no session ${JSON.stringify(sessionId.slice(0, 80))}.`, {
+  throw new Failure('NOT_FOUND', `There is no session ${JSON.stringify(brief(sessionId))}.`, {
     details: { field: 'session_id' },
   })
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DataObject } from './data.js'
 import { type Event, readEvent, type StoredEvent } from './event.js'
 import type { Executor } from './executor.js'
-import { Failure, type FailureCode } from './failure.js'
+import { brief, Failure, type FailureCode } from './failure.js'
 import { available, type Log } from './log.js'
 import type { Decision } from './policy.js'
 import { type Replay, replay } from './replay.js'
@@ -113,7 +113,7 @@ export function createRuns({ store, log, executor }: { store: Store; log: Log; e
   async function read(id: string): Promise<RunDocument> {
     const run = foldRun(await eventsOf(id))
     if (run !== undefined) return run
-    throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(id.slice(0, 80))}.`, {
+    throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(brief(id))}.`, {
       details: { field: 'run_id' },
     })
   }

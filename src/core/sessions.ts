@@ -29,6 +29,8 @@ export interface Session {
   readonly id: string
   /** It was created before, by a request with the same key. */
   readonly replayed?: true
+  /** The gate's own. */
+  readonly redactor: Redactor
   read(): Promise<SessionDocument>
   policy(): Promise<EffectivePolicy>
   /** Replaces the policy. INVALID_INPUT leaves the one before in force. */
@@ -92,6 +94,7 @@ export function createSessions(options: SessionsOptions) {
 
   const object = (id: string): Session => ({
     id,
+    redactor,
     read: () => log.session(id),
     policy: async () => effective((await stateOf(id)).policy),
 

@@ -1,6 +1,6 @@
 /** The life of a run's container, in single calls: create, kill, look at the end, remove. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Failure, isFailure } from '../core/failure.js'
+import { brief, Failure, isFailure } from '../core/failure.js'
 import type { Logger } from '../core/provider.js'
 import { createStop, type StopSignal } from '../core/stop.js'
 import type { CreateRequest } from './create-body.js'
@@ -15,6 +15,8 @@ import { fieldsOf, instantOf, numberOf, textOf, textsOf } from './wire.js'
 /** Time for each call that ends or removes a container, and for a create under way when the caller gave up. */
 export const CLEANUP_MS = 10_000
 const REMOVE_ATTEMPTS = 3
+/** Of a control in a message, in characters. */
+const MAX_SHOWN = 1_000
 
 /**
  * Resolves with the full id. A create under way is waited for even after an abort, because what it makes must be removed.
@@ -105,7 +107,7 @@ export async function verifyContainer(
 
 function shown(value: unknown): string {
   try {
-    return (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+    return brief(JSON.stringify(value) ?? 'nothing', MAX_SHOWN)
   } catch {
     return 'something nested too deeply to show'
   }

@@ -1,7 +1,8 @@
 /** What went wrong between us and the engine, as a Failure that says what to do about it. */
-import { Failure } from '../core/failure.js'
+import { brief, Failure } from '../core/failure.js'
 
-const MAX_MESSAGE = 1000
+/** Whoever shows it cuts it, behind redaction: here nobody knows what in it is secret. */
+const MAX_MESSAGE = 64 * 1024
 const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 307, 308])
 
 /** The answer of an engine that refused: its status, and its own words where it sent the documented `{ message }`. */
@@ -80,7 +81,7 @@ function engineMessage(text: string): string {
   try {
     const body: unknown = JSON.parse(text)
     const message = body instanceof Object && 'message' in body ? body.message : undefined
-    return typeof message === 'string' ? message.slice(0, MAX_MESSAGE) : ''
+    return typeof message === 'string' ? brief(message, MAX_MESSAGE) : ''
   } catch {
     return ''
   }

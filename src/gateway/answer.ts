@@ -1,5 +1,7 @@
 /** Reads what a gateway answered, bounded: one JSON document, or the lines of a live run. */
+
 import { z } from 'zod'
+import { brief } from '../core/failure.js'
 import type { RequestOptions } from '../core/provider.js'
 import { malformed } from './refusal.js'
 import { LINES_TYPE } from './wire.js'
@@ -41,7 +43,7 @@ export async function readAnswer(
   const isJson = kind === 'application/json'
   if (status !== 200) return { error: isJson ? errorIn(bytes) : undefined }
   if (isJson) return { answer: parse(bytes, address) }
-  throw malformed(address, `it is ${kind ? JSON.stringify(kind.slice(0, 60)) : 'of no type'} and not JSON`)
+  throw malformed(address, `it is ${kind ? JSON.stringify(brief(kind, 60)) : 'of no type'} and not JSON`)
 }
 
 async function readWhole(body: Chunks, address: string): Promise<Buffer> {

@@ -50,7 +50,7 @@ export function toldFailure(error: unknown, redactor: Redactor, status?: number)
   if (status !== undefined && FAILURES[code].status !== status && code !== 'UPSTREAM_ERROR') return undefined
   const { retriable, details, partial } = refusal
   const known = { ...(status !== undefined && { status }), ...(redactor.value(details ?? {}) as object) }
-  return new Failure(code, redactor.text(refusal.message.slice(0, MAX_MESSAGE)), {
+  return new Failure(code, redactor.text(refusal.message).slice(0, MAX_MESSAGE), {
     retriable,
     details: known,
     partial: partial as Failure['partial'],

@@ -29,12 +29,15 @@ export const toFailure = (error: unknown): Failure =>
     : new Failure('INTERNAL', 'Something went wrong inside skillgate. Its log says more.', { cause: error })
 
 /** What a failure looks like on the wire. */
-export function failureBody({ code, message, details }: Failure, redactor: Redactor): { error: object } {
+export function failureBody(
+  { code, message, details }: Failure,
+  redactor: Pick<Redactor, 'text' | 'value'>,
+): { error: object } {
   const hasDetails = details !== undefined && Object.keys(details).length > 0
   return { error: { code, message: redactor.text(message), ...(hasDetails && { details: redactor.value(details) }) } }
 }
 
-export function failureAnswer(failure: Failure, redactor: Redactor): Response {
+export function failureAnswer(failure: Failure, redactor: Pick<Redactor, 'text' | 'value'>): Response {
   const { status } = FAILURES[failure.code]
   const allow = failure.code === 'METHOD_NOT_ALLOWED' ? failure.details?.allow : undefined
   return jsonAnswer(status, failureBody(failure, redactor), {

@@ -5,7 +5,7 @@ import { FAILURES, Failure } from '../core/failure.js'
 import type { Gate } from '../core/gate.js'
 import { parseInput } from '../core/input.js'
 import type { Logger } from '../core/provider.js'
-import { createRedactor } from '../redaction/index.js'
+import { createRedactor, type Redactor } from '../redaction/index.js'
 import { failureAnswer, framed, jsonAnswer, toFailure } from './answer.js'
 import { createCors } from './cors.js'
 import { createHostCheck, createTokenCheck } from './guard.js'
@@ -59,7 +59,12 @@ export function createHttpApp({
   const checkHost = createHostCheck(allowedHosts)
   const checkToken = createTokenCheck(adminToken)
   const cors = createCors(corsOrigins)
-  const redactor = createRedactor({ registered: [adminToken] })
+  const own = createRedactor({ registered: [adminToken] })
+  // What a caller sent may hold a secret of the host, who registered it with the gate and not here.
+  const redactor: Pick<Redactor, 'text' | 'value'> = {
+    text: (text) => own.text(gate.redactor.text(text)),
+    value: (value) => own.value(gate.redactor.value(value)),
+  }
   const router = new Hono()
 
   for (const route of ROUTES) {

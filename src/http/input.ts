@@ -1,5 +1,5 @@
 /** Reads what a request carries, its JSON body and its query, as plain data with a bound on both. */
-import { Failure } from '../core/failure.js'
+import { brief, Failure } from '../core/failure.js'
 
 const MAX_BODY_BYTES = 1024 * 1024
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
@@ -25,10 +25,10 @@ export async function readJson(request: Request): Promise<unknown> {
 
 function requireJson(type: string, encoding: string | null): void {
   if (!/^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i.test(type)) {
-    throw unsupported(`Content-Type ${JSON.stringify(type.slice(0, 60))} is not JSON`)
+    throw unsupported(`Content-Type ${JSON.stringify(brief(type, 60))} is not JSON`)
   }
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
-    throw unsupported(`Content-Encoding ${JSON.stringify(encoding.slice(0, 60))} is not read here`)
+    throw unsupported(`Content-Encoding ${JSON.stringify(brief(encoding, 60))} is not read here`)
   }
 }
 
@@ -79,8 +79,8 @@ export function readQuery(url: string): Record<string, string> {
   const { searchParams } = new URL(url)
   for (const [name, value] of searchParams) {
     if (name in query) {
-      throw new Failure('INVALID_INPUT', `The query gives ${JSON.stringify(name.slice(0, 60))} more than once.`, {
-        details: { field: name.slice(0, 60) },
+      throw new Failure('INVALID_INPUT', `The query gives ${JSON.stringify(brief(name, 60))} more than once.`, {
+        details: { field: brief(name, 60) },
       })
     }
     query[name] = value

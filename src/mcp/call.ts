@@ -5,7 +5,6 @@ import type { Logger } from '../core/provider.js'
 import type { Run, RunDocument, Step } from '../core/run.js'
 import type { Session } from '../core/sessions.js'
 import type { Listeners } from '../core/tool.js'
-import { createRedactor } from '../redaction/index.js'
 import type { Answer } from './tool.js'
 import { fromMcpName } from './tool-name.js'
 
@@ -24,8 +23,6 @@ export type Calls = (request: CallRequest) => Promise<CallToolResult>
 /** At once in one session, those that wait for their turn included. */
 const MAX_CALLS = 64
 
-const redactor = createRedactor()
-
 export function createCalls({ session, logger }: { session: Session; logger?: Logger | undefined }): Calls {
   let calls = 0
 
@@ -35,7 +32,9 @@ export function createCalls({ session, logger }: { session: Session; logger?: Lo
     }
     calls++
     try {
-      const intents = [{ tool: fromMcpName(name), params: (params ?? {}) as Record<string, unknown> }]
+      // A dot in the place of an underscore may hide what a secret is recognised by.
+      const tool = fromMcpName(session.redactor.text(name))
+      const intents = [{ tool, params: (params ?? {}) as Record<string, unknown> }]
       const run = await session.post({ role: 'assistant', content: '', intents }, listeners(onProgress))
       return toResult(await settled(run, signal))
     } finally {
@@ -66,7 +65,7 @@ export function createCalls({ session, logger }: { session: Session; logger?: Lo
     } catch (error) {
       if (!isFailure(error)) logger?.error('A tool call failed.', { error })
       const { code, retriable, message } = isFailure(error) ? error : unknown()
-      return refusal({ code, retriable, reason: redactor.text(message) })
+      return refusal({ code, retriable, reason: session.redactor.text(message) })
     }
   }
 }

@@ -13,7 +13,6 @@ import { FAILURES, Failure, isFailure } from '../core/failure.js'
 import type { Gate } from '../core/gate.js'
 import type { Logger } from '../core/provider.js'
 import type { Session } from '../core/sessions.js'
-import { createRedactor } from '../redaction/index.js'
 import { type Calls, createCalls } from './call.js'
 import { createSessionServer } from './server.js'
 
@@ -54,7 +53,6 @@ const MAX_KEPT = 1_000
 const SERVER_ERROR = -32_000
 
 const UNKNOWN = 'Something went wrong inside skillgate. Its log says more.'
-const redactor = createRedactor()
 
 /**
  * Creates the MCP endpoint of a gate, for `createHttpApp({ mounts: { '/mcp': endpoint.fetch } })` or any application that
@@ -138,7 +136,7 @@ export function createMcpEndpoint({ gate, logger }: McpEndpointOptions): McpEndp
         return await answer(request)
       } catch (error) {
         if (!isFailure(error)) logger?.error('An MCP request could not be answered.', { error })
-        return errorAnswer(isFailure(error) ? error : new Failure('INTERNAL', UNKNOWN))
+        return errorAnswer(isFailure(error) ? error : new Failure('INTERNAL', UNKNOWN), gate.redactor)
       }
     },
     async close() {
@@ -206,7 +204,7 @@ async function readBody(request: Request): Promise<unknown> {
   }
 }
 
-function errorAnswer({ code, retriable, message }: Failure): Response {
+function errorAnswer({ code, retriable, message }: Failure, redactor: Gate['redactor']): Response {
   const error = { code: SERVER_ERROR, message: redactor.text(message), data: { code, retriable } }
   return Response.json({ jsonrpc: '2.0', id: null, error }, { status: FAILURES[code].status })
 }

@@ -85,7 +85,7 @@ export function createSessionServer({
       if (!closed) ignorePolicy ??= session.onPolicy(look)
       return { tools }
     } catch (error) {
-      throw toProtocolError(error, logger)
+      throw toProtocolError(error, session.redactor, logger)
     }
   })
 
@@ -126,10 +126,10 @@ export function createSessionServer({
   return server
 }
 
-function toProtocolError(error: unknown, logger: Logger | undefined): ProtocolError {
+function toProtocolError(error: unknown, redactor: Session['redactor'], logger: Logger | undefined): ProtocolError {
   if (isFailure(error)) {
     const { code, retriable, message } = error
-    return new ProtocolError(ProtocolErrorCode.InternalError, message, { code, retriable })
+    return new ProtocolError(ProtocolErrorCode.InternalError, redactor.text(message), { code, retriable })
   }
   logger?.error('The tools could not be listed.', { error })
   return new ProtocolError(ProtocolErrorCode.InternalError, 'Something went wrong inside skillgate. Its log says more.')
