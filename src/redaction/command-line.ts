@@ -1,74 +1,90 @@
 /** Secrets among the arguments of known programs, where no name says so: `mysql -pX`, `curl -u user:X`, `docker login -p X`. */
-import { type Detection, type Found, lineStart, type Source } from './boundary.js'
+import { type ArgumentLine, argumentLine } from './argument-line.js'
+import { type Detection, lineStart, type Source, STARVED, startsToken } from './boundary.js'
+import { chained } from './call.js'
 import { closingQuote } from './extent.js'
-import { looksMixed } from './plausible.js'
-import { SECRET_ARGUMENTS, type SecretArgument } from './program-arguments.js'
+import { looksGiven, looksMixed } from './plausible.js'
+import { SECRET_ARGUMENTS } from './program-arguments.js'
 
 const RULE = 'cli-argument'
-/** No argument is sought further behind its program. */
-const WINDOW = 600
 
 export const PROGRAM_NAMES: readonly string[] = [...SECRET_ARGUMENTS.keys(), 'chpasswd']
 
 const CHANGED = /\b(?:echo|printf) (?:-[ne]{1,2} )?["']?[\w.-]{1,40}:([^\s"'|]{1,200}?)(?:\\n)?["']? ?\|/
 
-/** The first secret behind the program's name on its line; the scan comes back for the next. */
+/** Programs whose `login` takes a password or a token. */
+const REGISTRY =
+  /(?:docker|podman|helm registry|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault)(?:\\{0,3}["'])?,?\s{0,4}(?:\\\s{1,40})?(?:- )?(?:\\{0,3}["'])?$/
+
+/** The secrets behind the program's name. */
 export function detectArgument(source: Source, start: number, end: number): Detection {
   const { text } = source
-  const after = text.charCodeAt(end)
   const before = text.charCodeAt(start - 1)
-  if (start > 0 && /[\w.-]/.test(String.fromCharCode(before))) return undefined
-  if (
-    end < text.length &&
-    after !== 32 &&
-    after !== 9 &&
-    after !== 34 &&
-    after !== 39 &&
-    text.slice(start, end) !== 'chpasswd'
-  )
-    return undefined
+  if (start > 0 && (before === 46 || before === 45 || before === 95 || !startsToken(text, start))) return undefined
   const name = text.slice(start, end).toLowerCase()
+  if (end < text.length && !/[\s"'\\]/.test(text[end] ?? '') && name !== 'chpasswd') return undefined
   source.looks += 1
-  if (
-    name === 'login' &&
-    !/(?:docker|podman|helm registry|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault) $/.test(
-      text.slice(Math.max(0, start - 20), start),
-    )
-  )
-    return undefined
+  if (name === 'login' && !REGISTRY.test(text.slice(Math.max(0, start - 70), start))) return undefined
   if (name === 'chpasswd') {
     const line = lineStart(source, start)
     if (line === -1) return undefined
     const from = Math.max(source.floor, line)
     return givenBefore(CHANGED, text.slice(from, start), from) ?? hereString(source, end)
   }
-  let first: Found | undefined
-  for (const argument of SECRET_ARGUMENTS.get(name) ?? []) {
-    const found = argumentBehind(source, end, argument)
-    if (found !== undefined && (first === undefined || found.start < first.start)) first = found
-  }
-  return first
+  const line = argumentLine(source, end)
+  if (line === STARVED) return line
+  const found = secretsIn(line.text, name, line.isList ? undefined : (index) => shellLength(source, line, index))
+    .map(({ start: from, end: to }) => ({ rule: RULE, start: line.at(from), end: line.at(to - 1) + 1 }))
+    .filter((secret) => secret.start >= source.floor)
+  return chained(found)
 }
 
-function argumentBehind(source: Source, end: number, { before, upToHost, mixed }: SecretArgument): Found | undefined {
-  const { text } = source
-  const line = text.slice(end, Math.min(source.lineEnd(end), end + WINDOW))
-  before.lastIndex = 0
-  for (let match = before.exec(line); match !== null; match = before.exec(line)) {
-    const word = shellWord(source, end + match.index + match[0].length, upToHost === true)
-    if (word === undefined || word.start < source.floor) continue
-    const written = text.slice(word.start, Math.min(word.end, word.start + 400))
-    if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-\S*$)/.test(written) || written === '') continue
-    if (mixed === true && !looksMixed(written)) continue
-    return { rule: RULE, ...word }
+function shellLength(source: Source, line: ArgumentLine, index: number): { from: number; to: number } | undefined {
+  const start = line.at(index)
+  const word = shellWord(source, start, line.end)
+  if (word === undefined) return undefined
+  const from = index + word.start - start
+  return { from, to: from + word.end - word.start }
+}
+
+interface Stretch {
+  start: number
+  end: number
+}
+
+/** The secrets among the arguments of a program, in ascending order; `wordAt` tells words that may have quotes. */
+function secretsIn(
+  line: string,
+  name: string,
+  wordAt: (index: number) => { from: number; to: number } | undefined = (from) => {
+    const blank = line.indexOf(' ', from)
+    return { from, to: blank === -1 ? line.length : blank }
+  },
+): Stretch[] {
+  const found: Stretch[] = []
+  for (const { before, upToHost, mixed } of SECRET_ARGUMENTS.get(name) ?? []) {
+    before.lastIndex = 0
+    for (let match = before.exec(line); match !== null; match = before.exec(line)) {
+      const word = wordAt(match.index + match[0].length)
+      if (word === undefined || word.from >= word.to) continue
+      const { from } = word
+      let written = line.slice(from, word.to)
+      const host = upToHost === true ? written.lastIndexOf('@') : -1
+      if (host > 0) written = written.slice(0, host)
+      if (/^(?:\[REDACTED|\$[\w{(]|<|\*{2,}$|%[A-Za-z_]+%$|-\S*$)/.test(written) || written === '') continue
+      if (mixed === true && !looksMixed(written) && !looksGiven(written)) continue
+      found.push({ start: from, end: from + written.length })
+      before.lastIndex = Math.max(before.lastIndex, from + written.length)
+    }
   }
-  return undefined
+  found.sort((one, other) => one.start - other.start)
+  return found.filter(({ start }, index) => index === 0 || start >= (found[index - 1]?.end ?? 0))
 }
 
 /** The word of a shell that begins at `start`, without its quotes, to its true end. */
-export function shellWord(source: Source, start: number, upToHost = false): { start: number; end: number } | undefined {
+export function shellWord(source: Source, start: number, last = Number.POSITIVE_INFINITY): Stretch | undefined {
   const { text } = source
-  const end = source.lineEnd(start)
+  const end = Math.min(source.lineEnd(start), last)
   const open = /^\$?(["'])/.exec(text.slice(start, start + 2))
   if (open?.[1] !== undefined) {
     const from = start + open[0].length
@@ -83,10 +99,6 @@ export function shellWord(source: Source, start: number, upToHost = false): { st
     if (code === 92 && text.charCodeAt(stop + 1) > 32) stop++
     else if (code <= 32 || code === 34 || (code === 39 && quoted === "'")) break
     else if (isCommandEnd(text, stop, end)) break
-  }
-  if (upToHost) {
-    const at = text.slice(start, stop).lastIndexOf('@')
-    if (at > 0) return { start, end: start + at }
   }
   return stop > start ? { start, end: stop } : undefined
 }
@@ -149,42 +161,42 @@ export const PIPE_WORDS: readonly string[] = [
   ),
 ]
 
-const KNOWN =
-  /^(?:.*\/)?((?:mysql|maria|mycli|curl|redis-cli|valkey-cli|sshpass|mongo|sqlcmd|bcp|ldap|rabbitmqctl|login)[\w-]*)(?:\.exe)?$/
+/** Lists longer than this are no arguments of a program. */
+const MAX_LISTED = 400
 
-/** The program that the argument at `index` is for: the nearest before it, or the one that the list is kept apart from. */
-function programAt(argv: readonly unknown[], index: number, program: string | undefined): string | undefined {
-  for (let at = index - 1; at >= -1; at--) {
-    const item = at === -1 ? program : argv[at]
-    const known = typeof item === 'string' ? KNOWN.exec(item.slice(-80))?.[1] : undefined
-    if (known !== undefined) return known
+/** Where in a list of arguments secrets begin: what is kept of each of its items that holds one, by the index of the item. */
+export function secretsInList(argv: readonly unknown[], program?: string): ReadonlyMap<number, number> {
+  const kept = new Map<number, number>()
+  const items = [program ?? '', ...argv.slice(0, MAX_LISTED)]
+  for (const [index, item] of items.entries()) {
+    const name = typeof item === 'string' && item.length < 120 && !item.includes('=') ? programName(item) : undefined
+    if (name === undefined) continue
+    if (
+      name === 'login' &&
+      !/(?:^|\/)(?:docker|podman|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault)$/.test(
+        String(items[index - 1]),
+      )
+    )
+      continue
+    let line = ''
+    const starts: number[] = []
+    for (const argument of items.slice(index + 1)) {
+      starts.push(line.length + 1)
+      line += ` ${typeof argument === 'string' ? argument.slice(0, 400).replace(/\s/g, '_') : ''}`
+    }
+    for (const { start } of secretsIn(line, name)) {
+      const at = starts.findLastIndex((from) => from <= start)
+      // The program is no item of the list.
+      kept.set(index + at, start - (starts[at] ?? 0))
+    }
   }
-  return undefined
+  return kept
 }
 
-/**
- * What an argument of a program in a list of arguments becomes: the length of what is kept, or -1 when it is no secret.
- * The program stands in the list, behind others (`CMD`, `sudo`) perhaps, or is `program`.
- */
-export function secretInArgument(argv: readonly unknown[], index: number, program?: string): number {
-  const item = argv[index]
-  const previous = index === 0 ? '' : argv[index - 1]
-  if (typeof item !== 'string' || typeof previous !== 'string') return -1
-  const isUser = argv[index - 2] === 'add_user' || argv[index - 2] === 'change_password'
-  if (item.charCodeAt(0) !== 45 && previous.charCodeAt(0) !== 45 && !isUser) return -1
-  const known = programAt(argv, index, program)
-  if (known === undefined) return -1
-  if (/^(?:mysql|maria|mycli)/.test(known)) return /^-p[^\s-]/.test(item) && !/^-(?:port|prot)/.test(item) ? 2 : -1
-  if (known === 'curl') {
-    const attached = /^(?:-\w{0,5}u|--user=|--proxy-user=)[^\s:]{1,100}:(?=.)/.exec(item)?.[0].length
-    if (attached !== undefined) return attached
-    return /^(?:-\w{0,5}u|--user|--proxy-user|-U)$/.test(previous) ? item.indexOf(':') + 1 || -1 : -1
-  }
-  if (known === 'rabbitmqctl') return isUser ? 0 : -1
-  if (known === 'sqlcmd' || known === 'bcp') return previous === '-P' ? 0 : -1
-  if (known.startsWith('ldap')) return previous === '-w' ? 0 : -1
-  if (known.endsWith('-cli')) return previous === '-a' ? 0 : -1
-  if (known === 'sshpass' || known.startsWith('mongo'))
-    return previous === '-p' ? 0 : /^-p./.test(item) && known === 'sshpass' ? 2 : -1
-  return known === 'login' && previous === '-p' ? 0 : -1
+function programName(item: string): string | undefined {
+  const name = item
+    .slice(item.lastIndexOf('/') + 1)
+    .toLowerCase()
+    .replace(/\.exe$/, '')
+  return SECRET_ARGUMENTS.has(name) ? name : undefined
 }

@@ -1,6 +1,6 @@
 /** Where the secrets stand among the arguments of known programs. */
 
-/** Program, and what stands on its line before the secret; `@` where the secret ends at the last `@` before a host. */
+/** Program, and what stands before the secret on its argument line (`argument-line.ts`); `@` where the secret ends at the last `@` before a host. */
 export interface SecretArgument {
   before: RegExp
   upToHost?: true
@@ -13,19 +13,19 @@ type Row = readonly [names: string, before: string, more?: { upToHost?: true; mi
 const ROWS: readonly Row[] = [
   [
     'mysql mysqldump mysqladmin mysqlimport mysqlshow mysqlcheck mysqlpump mysqlbinlog mysqlslap mysqlsh mariadb mariadb-dump mariadb-admin mycli',
-    String.raw`(?:^|[\s"',])-p(?!ort|rot)(?=["']?[^\s"',;|&-])`,
+    String.raw`\s-p(?!ort|rot)(?=["']?[^\s"',;|&-])`,
   ],
   ['mysqlsh', String.raw`\s["']?[\w.-]{1,60}:(?=[^\s/][^\s]{0,200}@)`, { upToHost: true }],
   [
     'curl http https httpie xh hey ab wget siege',
-    String.raw`(?:^|\s)(?:-[a-zA-Z]{0,6}[uU]|--user|--proxy-user|-a|-A|-P|--auth)(?:[= ]{0,4}|","|", ")["']?[^\s:"'@/=-][^\s:"'@/]{0,100}:`,
+    String.raw`(?:^|\s)(?:-[a-zA-Z]{0,6}[uU]|--user|--proxy-user|-a|-A|-P|--auth)[= ]{0,4}["']?[^\s:"'/=-][^\s:"'/]{0,100}:`,
   ],
   ['login', String.raw`\s(?:-p|--password)(?:[= ]{1,4})`],
   ['sshpass', String.raw`\s-p ?`],
   ['plink pscp psftp putty', String.raw`\s-pw `],
   ['redis-cli valkey-cli keydb-cli', String.raw`\s(?:-a|--pass) `],
   [
-    `mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh psql pgcli twine rabbitmqadmin influx cypher-shell
+    `mongo mongosh mongodump mongorestore mongoexport mongoimport cqlsh twine rabbitmqadmin influx cypher-shell
     evil-winrm crackmapexec cme nxc netexec rdesktop ncftp ncftpput ncftpget racadm rcon mcrcon rcon-cli altool beeline
     couchbase-cli cbq cbbackup smbmap psexec elasticsearch-users dotnet nuget hydra medusa mqttx snowsql arangosh`,
     String.raw`\s(?:-p|-pw|-Password) (?!-)`,
@@ -43,8 +43,19 @@ const ROWS: readonly Row[] = [
   ['skopeo buildah crane oras regctl', String.raw`\s--(?:src-|dest-)?creds[= ]["']?[^\s:"']{1,60}:`],
   ['crane buildah oras podman az skopeo', String.raw`^ (?:\S{1,20} )?login\b[^|\n]{0,200}?\s-p `],
   ['etcdctl', String.raw`\s--user[ =]["']?[^\s:"']{1,60}:`],
-  ['htpasswd', String.raw`\s-(?=[a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+ \S{1,80} `],
-  ['htpasswd', String.raw`\s-(?![a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+ \S{1,80} \S{1,80} `],
+  ['htpasswd', String.raw`\s-(?=[a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+(?: \d{1,2})? \S{1,80} `],
+  ['htpasswd', String.raw`\s-(?![a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+(?: \d{1,2})? \S{1,80} \S{1,80} `],
+  ['netlify', String.raw`\s--auth[ =]`],
+  ['radtest', String.raw`^ (?:-\S+ ){0,4}\S{1,60} `],
+  ['srcds_run srcds hlds_run', String.raw`\s\+(?:sv_setsteamaccount|rcon_password|sv_password) `],
+  [
+    'secretsdump.py psexec.py wmiexec.py smbexec.py atexec.py dcomexec.py getuserspns.py getnpusers.py',
+    String.raw`\s[\w./-]{1,80}:(?=\S{1,200}@)`,
+    { upToHost: true },
+  ],
+  ['importprivkey', `^ (?=["']?[5KLc9][1-9A-HJ-NP-Za-km-z]{50})`],
+  ['nmcli', String.raw`\s(?:password|wep-key-?\w*|(?:802-11-wireless-security|wifi-sec)\.(?:psk|wep-key\d)) `],
+  ['rootpw', `^ (?:--plaintext |--iscrypted )?(?!-)`, { mixed: true }],
   ['snmpwalk snmpget snmpset snmpbulkwalk snmpbulkget snmpgetnext snmptrap snmptable', String.raw`\s-[cAX] ?(?!\s)`],
   ['ssh-keygen', String.raw`\s-[NP] `],
   ['lftp', String.raw`\s-u ["']?[^\s,]{1,60},`],

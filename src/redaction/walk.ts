@@ -1,6 +1,6 @@
 /** Redacts structured data by walking it: environments, labels, arguments, pairs, JSON in strings, errors. */
 import type { Found } from './boundary.js'
-import { secretInArgument } from './command-line.js'
+import { secretsInList } from './command-line.js'
 import { type KeyKind, saysLittle } from './key.js'
 import { isPlausible } from './plausible.js'
 import { isSanitary, type Removed, sanitizeUntrusted } from './untrusted.js'
@@ -180,10 +180,11 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
   function list(items: readonly unknown[], depth: number, left: Left, program?: string): unknown[] {
     if (depth >= MAX_DEPTH) throw new RangeError('deeper than the limits')
     const cleaned = items.map((item) => (typeof item === 'string' ? sanitized(item, left) : item))
+    const kept = secretsInList(cleaned, program)
     return cleaned.map((member, index) => {
       if (typeof member !== 'string') return walk(member, depth + 1, left) ?? null
       take(left, member.length)
-      return listItem(member, cleaned, index, depth, left, program)
+      return listItem(member, cleaned[index - 1], kept.get(index), depth, left)
     })
   }
 
@@ -191,15 +192,7 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
    * In a list, `NAME=value` is an environment entry, whose value runs to the end of the string, blanks included, and
    * what follows `--password` is its value.
    */
-  function listItem(
-    item: string,
-    items: readonly unknown[],
-    index: number,
-    depth: number,
-    left: Left,
-    program?: string,
-  ): string {
-    const before = items[index - 1]
+  function listItem(item: string, before: unknown, kept: number | undefined, depth: number, left: Left): string {
     if (typeof before === 'string' && before.charCodeAt(0) === 45 && item.charCodeAt(0) !== 45) {
       const flag = /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
       if (flag !== undefined && item !== '') {
@@ -207,8 +200,8 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
         if (kind !== 'none' && isSecret(item, kind, FLAT)) return mark({ rule: ruleOf(kind) })
       }
     }
-    const kept = secretInArgument(items, index, program)
-    if (kept !== -1 && !item.startsWith('[REDACTED', kept)) return item.slice(0, kept) + mark({ rule: 'cli-argument' })
+    if (kept !== undefined && !item.startsWith('[REDACTED', kept))
+      return item.slice(0, kept) + mark({ rule: 'cli-argument' })
     const split = item.indexOf('=')
     const name = split > 0 && split < 160 && split < item.length - 1 ? item.slice(0, split) : ''
     if (/^-{0,2}[\w.-]+$/.test(name)) {
