@@ -175,7 +175,7 @@ describe('files', () => {
       [],
     )
     assert.deepEqual(
-      code.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|js)$/.test(basename(path))),
+      code.filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.d)?\.(ts|js)$/.test(basename(path))),
       [],
     )
   })

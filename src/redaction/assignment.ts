@@ -3,7 +3,7 @@
 import { type Detection, isBlank, isNameCode, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
 import { isDirective, lineOfTwo, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
-import { headerEnd, headerValue } from './header-value.js'
+import { cookieValue, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
 import { blockValue, isWholeLine, listValue } from './listed-value.js'
 import { at, type Name, namedValue, plainValue, ruleOf } from './named-value.js'
@@ -14,13 +14,13 @@ import { detectBelow, detectColumn } from './table.js'
 import { type Assigned, isDigit, isLetter, mayBeTyped, usualForm } from './usual-form.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
-const GAP = `(?:${ANSI}|[ \\t\\u00a0]){0,40}`
+const GAP = `(?:${ANSI}|[ \\t\\u00a0]|\\\\t){0,40}`
 const QUOTE = String.raw`"""|'''|\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u0022|\\u0027`
 /** What stands between a name and its value. Groups: the quote behind the name, the sign, the quote before the value. */
 const ASSIGNED = new RegExp(
-  `(?:${ANSI}){0,2}(${QUOTE})?(?::(?:[\\w\\\\]{1,60}:)?(?:protected|private)(?=\\]))?(?:\\]|%5[Dd])?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\)|(?: \\([\\w -]{1,24}\\)| ?\\[[\\w *-]{1,24}\\])(?=:))?\\??${GAP}` +
-    String.raw`(:=|[=-]>|={1,3}|::?|\.{3,60}(?=["'])|[?+]=|\|\|=|<-|to(?= ["'])|\.(?=[ \t]["'])|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
-    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|<<(?=")|\\[\\](?:string|byte)\\{|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
+  `(?:${ANSI}){0,2}(${QUOTE})?(?::(?:[\\w\\\\]{1,60}:)?(?:protected|private)(?=\\]))?(?:\\]|%5[Dd])?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\)|(?: \\([\\w -]{1,24}\\)| ?\\[(?!\\d{1,7}\\])[\\w *-]{1,24}\\])(?=:))?(?: \\{ get; (?:(?:private |protected |internal )?(?:set|init); )?\\}(?= =))?\\??${GAP}` +
+    String.raw`(:=|[=-]>|={1,3}|::?|\.{3,60}(?=["'])|\.{8,60}(?=\w)|[?+]=|!={1,2}(?= ?\\?["'])|\|\|=|<-|to(?= ["'])|\.(?=[ \t]["'])|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
+    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|<<(?=")|\\[\\](?:string|byte)[{(]|\\(\\w{1,12}\\) (?:\\(len=\\d{1,5}\\) )?(?=")|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
@@ -67,7 +67,10 @@ export function detectAssignment(source: Source, start: number, end: number): De
     if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
     if (kind === 'none') source.looks += 0.5
   }
-  if (text.charCodeAt(from - 1) === 47 && text.slice(from - 9, from) === 'checksum/') return undefined
+  if (text.charCodeAt(from - 1) === 47 && (text.slice(from - 9, from) === 'checksum/' || text.startsWith(' HTTP/', to)))
+    return undefined
+  // `PyJWT-6.7.1`, `libsecret-1-0:amd64`: packages.
+  if (name.length > 6 && (/^lib[a-z]+-\d/.test(name) || /-\d+(?:\.\d+)+$/.test(name))) return undefined
   // `passwords: ["a", "b"]`.
   if (kind === 'none' && /s$/i.test(name) && LIST_AHEAD.test(text.slice(to, to + 16))) {
     kind = source.judge(name.slice(0, -1))
@@ -86,6 +89,7 @@ function read(source: Source, named: Name): Detection {
   const { text } = source
   const { to, from, kind, flag } = named
   source.looks += 1
+  if (text.charCodeAt(from - 1) === 123 && text.charCodeAt(from - 2) === 36) return defaultOf(text, named)
   const nested = detectNested(source, named)
   if (nested !== undefined) return nested
   const assigned = isWordAhead(text, to) ? undefined : assignedAt(text, to)
@@ -94,6 +98,8 @@ function read(source: Source, named: Name): Detection {
     const { start, sign, quote, keyQuote } = assigned
     if (sign === 'to' && (keyQuote === undefined || quote === undefined)) return undefined
     if (sign === '|' && quote === undefined) {
+      // `auth-1  | `: who printed the line.
+      if (/[-_]\d{1,3}$/.test(named.name)) return undefined
       const column = detectColumn(source, named)
       if (column !== undefined) return column
       const word = text.slice(start, start + 80).split(/[\s|]/)[0] ?? ''
@@ -115,7 +121,7 @@ function read(source: Source, named: Name): Detection {
   if (spaced?.[1] !== undefined && isGivenQuoted(text, named)) {
     return namedValue(source, plainValue(rule, kind, to + spaced[0].length, spaced[1]))
   }
-  if (spaced !== null && (flag || isDirective(text, from, named.name))) {
+  if (spaced !== null && (flag || isDirective(source, from, named.name))) {
     const start = to + spaced[0].length
     const quote = spaced[1]
     if (text.charCodeAt(start) === 45 && quote === undefined) return undefined
@@ -145,6 +151,16 @@ function read(source: Source, named: Name): Detection {
   return detectPaired(source, named) ?? detectColumn(source, named) ?? detectBelow(source, named)
 }
 
+/** `${name:default}`, `${NAME:-default}`. */
+function defaultOf(text: string, { to, kind }: Name): Detection {
+  const found = /^:[-=]?([^\s{}?"'+][^\s{}"']{3,200})\}/.exec(text.slice(to, to + 206))
+  const written = found?.[1]
+  if (found === null || written === undefined || saysLittle(kind)) return undefined
+  if (!looksMixed(written) && !looksGiven(written)) return undefined
+  const start = to + found[0].length - 1 - written.length
+  return written.startsWith('[REDACTED') ? undefined : { rule: ruleOf(kind), start, end: start + written.length }
+}
+
 /** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
 function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
   if (kind !== 'password' && kind !== 'secret') return false
@@ -163,7 +179,12 @@ function calledValue(source: Source, { name, kind }: Name, start: number, quote:
   const written = text.slice(start, end)
   if (end - start < 4 || /\s$|^\s/.test(written) || written.startsWith('[REDACTED') || /\.\w{1,6}:\d+$/.test(written))
     return undefined
-  if (quote !== undefined && !/^[\\"'`]+\s*[)\],]/.test(text.slice(end, end + 8))) return undefined
+  if (
+    quote !== undefined &&
+    !/^[\\"'`]+\s*[)\],;\\"]|^'\s*$/.test(text.slice(end, Math.min(source.lineEnd(end), end + 8)))
+  )
+    return undefined
+  if (/^(?:0x[0-9a-f]{6,}|\.{3})/.test(written)) return undefined
   if (!looksMixed(written) && !(quote !== undefined && looksGiven(written))) return undefined
   return { rule: ruleOf(kind), start, end }
 }
@@ -192,7 +213,7 @@ function isWordAhead(text: string, to: number): boolean {
 
 function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuote }: Assigned): Detection {
   const { text } = source
-  const { name, from, kind } = named
+  const { name, from, to, kind } = named
   const rule = ruleOf(kind)
   const equals = sign !== ':' && (sign.includes('=') || /3[dD]|#61|＝/.test(sign))
   const option =
@@ -206,7 +227,10 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   // `PWD={…}` of ODBC.
   const braced = text[from - 1] === ';' && equals ? /^\{([^{}\n]{1,200})\}/.exec(text.slice(start, start + 204)) : null
   if (braced !== null) return { rule, start: start + 1, end: start + braced[0].length - 1 }
-  const around = sign === '=' && quote === undefined ? quoteAround(source, from, start) : undefined
+  const around =
+    sign === '=' && quote === undefined && text.charCodeAt(start - 1) === 61
+      ? quoteAround(source, from, start)
+      : undefined
   if (around !== undefined) return namedValue(source, plainValue(rule, kind, start, around))
   const inner = quote === undefined && text.charCodeAt(start) === 123 ? at(INNER, text, start) : null
   if (inner !== null) {
@@ -214,50 +238,59 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   }
   // An object has names of its own.
   if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
-  if (tight && /\barn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
+  if (kind === 'password' && equals && text.startsWith('neo4j/', start))
+    return namedValue(source, plainValue(rule, kind, start + 6, quote))
+  if (tight && /(?:\b|m)arn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
+  const fallback = quote === undefined ? at(FALLBACK, text, start) : null
+  if (fallback !== null && fallback[0].length > 1)
+    return namedValue(source, plainValue(rule, kind, start + fallback[0].length, fallback[1] ?? fallback[2]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
     loose &&
     (quote === undefined || kind === 'secret') &&
-    keyQuote === undefined &&
-    (short === 'pass' || isMentioned(text, from))
-  if (kind === 'cookie' && quote === undefined && text.charCodeAt(start) === 91)
-    return listValue(source, rule, start, kind)
+    (keyQuote === undefined
+      ? short === 'pass' || isMentioned(text, from)
+      : isMentioned(text, from) && quote === undefined)
   if (kind === 'cookie') {
-    if (text.startsWith('[REDACTED', start)) return undefined
-    const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
-    if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) {
-      source.looks += 1
-      return undefined
-    }
-    if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
-    // `session=; Max-Age=0`, `sessionid=deleted`, and what was redacted by somebody else.
-    if (
-      /^\s*[\w.-]{1,60}=(?:\[REDACTED\]|deleted|"")?(?:;|$)/.test(line) &&
-      !/;\s*[\w.-]{1,60}=\S{12}/.test(line.replace(/expires=[^;]*/i, ''))
-    )
-      return undefined
-    // `theme=dark; Path=/`: too short to let anybody in.
-    if (
-      !/sess|sid|auth|token|user|key|id=/i.test(line) &&
-      /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=(?:[\w-]{0,6}|[A-Za-z]{1,12}\/[A-Za-z_]{1,20})))*$/i.test(
-        line,
-      )
-    )
-      return undefined
-    const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
-    if (end === STARVED) return end
-    return end > start ? { rule, start, end } : undefined
+    return quote === undefined && text.charCodeAt(start) === 91
+      ? listValue(source, rule, start, kind)
+      : cookieValue(source, { rule, start, quote, from })
   }
   if (quote === undefined && text.charCodeAt(start) === 91)
-    return detectLongList(source, rule, start) ?? listValue(source, rule, start, kind)
+    return detectLongList(source, rule, start) ?? listValue(source, rule, start, kind, sign === ':' && start === to + 1)
   if (quote === undefined && (text.charCodeAt(start) === 124 || text.charCodeAt(start) === 62)) {
     const block = blockValue(source, rule, from, start)
     if (block !== undefined) return block
   }
   if (quote === undefined && start >= source.lineEnd(start)) return undefined
+  // `password= user=x`: nothing, and the next field.
+  if (
+    sign === '=' &&
+    quote === undefined &&
+    start === to + 2 &&
+    /^[A-Za-z_][\w.-]{0,40}=/.test(text.slice(start, start + 44))
+  )
+    return undefined
+  // `string password = 2;` numbers a field.
+  if (
+    equals &&
+    quote === undefined &&
+    /^\d{1,3} ?[;[]/.test(text.slice(start, start + 5)) &&
+    wordBefore(text, from) !== ''
+  )
+    return undefined
+  // `{namespace="x",secret="db-credentials"}` names an object of Kubernetes.
+  if (
+    short === '' &&
+    name === 'secret' &&
+    quote !== undefined &&
+    equals &&
+    /[{,]/.test(text[from - 1] ?? '') &&
+    /^[a-z]+(?:-[a-z]+){0,3}["'\\]/.test(text.slice(start, start + 80))
+  )
+    return undefined
   const previous = text[from - 1] ?? ''
   const isQuery = equals && (previous === '?' || previous === '&')
   if (named.flag && text.slice(start, start + name.length).toLowerCase() === name.toLowerCase()) return undefined
@@ -293,6 +326,10 @@ function quoteAround(source: Source, from: number, start: number): string | unde
     : undefined
 }
 
+/** `process.env.X || "x"`, `os.getenv("X", "x")`, `env('X') ?: 'x'`: what is taken when nothing was set. */
+const FALLBACK =
+  /(?:[A-Za-z_$][\w.$]{0,60}(?:\[[^\][\n]{1,60}\]|\([^()\n]{0,60}\))?!? {0,2}(?:\|\||\?\?|\?:|\bor\b|\bor_else\b) {0,2}(\\?["'`])|[A-Za-z_][\w.:]{0,40}\(\s?(?:\\?["'])[\w.-]{1,60}(?:\\?["']) ?, ?(\\?["']))/y
+
 /** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
 const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
 
@@ -302,6 +339,6 @@ const INNER =
 
 const MENTIONING = new Set(
   `unexpected invalid illegal missing expected unknown expired bad no wrong incorrect malformed parse next empty
-  unsupported duplicate of for the a an`.split(/\s+/),
+  unsupported duplicate of for the a an volume claim field column parameter`.split(/\s+/),
 )
 const isMentioned = (text: string, from: number): boolean => MENTIONING.has(wordBefore(text, from))

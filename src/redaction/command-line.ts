@@ -159,6 +159,9 @@ export const PIPE_WORDS: readonly string[] = [
   ...['kinit', 'passwd', 'smbpasswd', 'cryptsetup', 'wg set', 'su -', 'openssl', 'gpg', 'pkexec'].map(
     (name) => `| ${name}`,
   ),
+  ...['docker secret', 'podman secret', 'gh secret', 'vault', 'pass insert', 'ansible-vault'].map(
+    (name) => `| ${name}`,
+  ),
 ]
 
 /** Lists longer than this are no arguments of a program. */

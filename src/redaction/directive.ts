@@ -1,5 +1,7 @@
 /** Names that a blank assigns: `ENV DB_PASSWORD x`, `requirepass x`, `password 0 x`, `api_key   x` alone on a line. */
-import { isNameCode, lineStart, type Source } from './boundary.js'
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
+import { isNameCode, type Source } from './boundary.js'
+import { leadOf } from './line-lead.js'
 import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 import { isLetter } from './usual-form.js'
 
@@ -19,13 +21,14 @@ export function wordBefore(text: string, from: number): string {
 
 const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
 const DIRECTIVE =
-  /(?:(?:^|\n)[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
+  /(?:^[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
 
-export function isDirective(text: string, from: number, name: string): boolean {
+export function isDirective(source: Source, from: number, name: string): boolean {
+  const { text } = source
   if (/^(?:requirepass|masterauth)$/i.test(name)) return true
   const isSet = text.charCodeAt(from - 1) === 58 || ASSIGNING.has(wordBefore(text, from))
   if (!isSet && text.charCodeAt(from - 1) > 32) return false
-  const before = text.slice(Math.max(0, from - 120), from)
+  const before = leadOf(source, from)?.text ?? text.slice(Math.max(0, from - 120), from)
   if (!isSet && !/login |user |role |set -/i.test(before)) return false
   return DIRECTIVE.test(before)
 }
@@ -34,13 +37,17 @@ export function isDirective(text: string, from: number, name: string): boolean {
 const LEAD =
   /^(?:[\s>#+-]{0,40}|[ \t]*(?:enable|username \S{1,40}(?: privilege \d{1,2})?|neighbor \S{1,60}|\w+-server(?: host)?(?: \S{1,40})?|bind|radius\S{0,20}|tacacs\S{0,20}|fastcgi_param|uwsgi_param|env|crypto \w+|ip \w+|ppp \w+|line \w+|set|SetEnv|PassEnv|export|sentinel|define|proxy_set_header|request_header|add_header)[ \t]+)$/
 
+const LAST_WORD =
+  /^[ \t]{1,40}(?:[0-9] )?(["']?)([^\s"'\u001b]{4,300})\1;?\s*(?:\u001b\[[\d;]{0,16}[A-Za-z]\s*)?(?:#.*)?$/
+const QUOTED_WORD = /^[ \t]{1,40}(?:[0-9] )?(\\?["']|)([^\s"'\\]{4,300})\1;?(?:\\[nr]|["'])/
+
 /** `api_key   x` when nothing else stands on the line: where the value begins and ends; -1 when it is something else. */
 export function lineOfTwo(source: Source, from: number, to: number): { start: number; end: number } | undefined {
   const { text } = source
-  const line = lineStart(source, from)
-  if (line === -1 || !LEAD.test(text.slice(line, from))) return undefined
+  const lead = leadOf(source, from)
+  if (lead === undefined || !LEAD.test(lead.text)) return undefined
   const rest = text.slice(to, Math.min(source.lineEnd(to), to + 400))
-  const found = /^[ \t]{1,40}(?:[0-9] )?(["']?)([^\s"']{4,300})\1;?\s*(?:#.*)?$/.exec(rest)
+  const found = (lead.isQuoted ? QUOTED_WORD : LAST_WORD).exec(rest)
   const value = found?.[2]
   if (found === null || value === undefined) return undefined
   const bare = value.replace(/;$/, '')

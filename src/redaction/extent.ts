@@ -88,6 +88,7 @@ const ENCODED_END = /%26|%2[Cc]|%3[Bb]|%0[AaDd]|%20|%2[27]|%7[Dd]|[&\s"'<>`\\]/
 /** A comma, a semicolon or an ampersand ends a value when another field on its line or nothing follows. */
 const FIELD_AHEAD =
   /[,;&|]+(?:amp;)?(?:lt;|$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?: [A-Za-z][\w.-]{0,20}){0,2}[^\S\n]?(?:["']?[^\S\n]?[=:]|%3[Dd]))/y
+const AMPERSAND_AHEAD = /&+(?:amp;)?(?:lt;|$|\s|["'`\\)\]}]|[A-Za-z_][\w.-]{0,40}(?:=|%3[Dd]))/y
 const QUOTE_AHEAD = /["'`](?:$|[\s,;:)\]}>|&+.<\\"'`])/y
 const BRACKET_AHEAD = /[)\]}]+(?:$|[\s,;.:"'`|&<>\\)\]}])/y
 const ANGLE_AHEAD = /<[/A-Za-z!]|>(?:$|\s|<|&|["'])/y
@@ -135,9 +136,10 @@ function aheadOf(code: number): RegExp | undefined {
   switch (code) {
     case 44:
     case 59:
-    case 38:
     case 124:
       return FIELD_AHEAD
+    case 38:
+      return AMPERSAND_AHEAD
     case 34:
     case 39:
     case 96:

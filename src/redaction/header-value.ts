@@ -72,6 +72,7 @@ export function headerValue(
   const credentials = firstWords(written.slice(scheme.length), 4)
   if (!judgedValue(source, scheme === '' ? credentials : firstWords(credentials, 1), 'password', surroundings))
     return undefined
+  if (/^(?:<[\w -]{1,40}>|\$\{?\w|\{\{|\*{3}|\.{3})/.test(credentials)) return undefined
   if (isSentence(credentials.slice(0, 60)) || (single.length < 6 && !/\d/.test(single))) return undefined
   const wrapped = quote === undefined && !many && stop === limit ? wrappedEnd(source, start, stop) : stop
   if (wrapped === STARVED) return wrapped
@@ -120,4 +121,36 @@ const ONE_END = /\\[nr]|["'`][\s,}]|\x1b/
 function endIn(text: string, start: number, end: number, stops: RegExp): number {
   const at = text.slice(start, end + 1).search(stops)
   return at === -1 || start + at >= end ? -1 : start + at
+}
+
+/** Cookies: the whole line, unless nothing in it lets anybody in. */
+export function cookieValue(
+  source: Source,
+  { rule, start, quote, from }: { rule: string; start: number; quote: string | undefined; from: number },
+): Detection {
+  const { text } = source
+  if (text.startsWith('[REDACTED', start)) return undefined
+  const line = text.slice(start, Math.min(source.lineEnd(start), start + 200))
+  if (!/^[^\s=;]{1,100}=/.test(line) && !looksMixed(line.trim())) {
+    source.looks += 1
+    return undefined
+  }
+  if (/^\s*(?:samesite|path|domain|secure|httponly|max-age|expires)\b/i.test(line)) return undefined
+  // `session=; Max-Age=0`, `sessionid=deleted`, and what was redacted by somebody else.
+  if (
+    /^\s*[\w.-]{1,60}=(?:\[REDACTED\]|deleted|"")?(?:;|$)/.test(line) &&
+    !/;\s*[\w.-]{1,60}=\S{12}/.test(line.replace(/expires=[^;]*/i, ''))
+  )
+    return undefined
+  // `theme=dark; Path=/`: too short to let anybody in.
+  if (
+    !/sess|sid|auth|token|user|key|id=/i.test(line) &&
+    /^[\w-]{1,40}=[\w-]{0,6}(?:;\s*(?:(?:path|domain|samesite|max-age|expires)=[^;]{0,60}|secure|httponly|[\w-]{1,40}=(?:[\w-]{0,6}|[A-Za-z]{1,12}\/[A-Za-z_]{1,20})))*$/i.test(
+      line,
+    )
+  )
+    return undefined
+  const end = quote === undefined ? headerEnd(source, start, from) : quotedEnd(source, start, quote)
+  if (end === STARVED) return end
+  return end > start ? { rule, start, end } : undefined
 }

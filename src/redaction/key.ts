@@ -78,7 +78,7 @@ const HARMLESS_ENDINGS = set(
   button component icon style class classes function callback listener resolver reader writer loader sent received reset
   tokens passwords cookies auths keys sessions keyref readonly binding login logout signup support alias title display
   reuse lifetime validity threshold quota budget weight order priority region zone cookbook book counts
-  set_ list mapping map selectors annotations manifest image tag days hours minutes seconds encryption kid blank`,
+  set_ rounds hashers short long mismatch incorrect list mapping map selectors annotations manifest image tag days hours minutes seconds encryption kid blank`,
 )
 /** What stands first in the names of counts, bounds and cursors. */
 const HARMLESS_STARTS = set(
@@ -120,6 +120,7 @@ const PAIRS: ReadonlyMap<string, KeyKind> = new Map([
   ['clave secreta', 'password'],
   ['clave privada', 'secret'],
   ['mot passe', 'password'],
+  ['de passe', 'password'],
 ])
 
 /** Only what looks like a secret is one under such a name. */

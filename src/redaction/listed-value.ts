@@ -2,7 +2,7 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, lineStart, type Source, STARVED } from './boundary.js'
 import { type KeyKind, saysLittle } from './key.js'
-import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
+import { isSentence, looksGiven, looksMixed, looksOpaque } from './plausible.js'
 
 /** In `.env`, YAML and INI a value runs to the end of its line, unless another field stands on it. */
 export function isWholeLine(source: Source, from: number, start: number, equals: boolean): boolean {
@@ -31,14 +31,24 @@ export function isWholeLine(source: Source, from: number, start: number, equals:
 }
 
 /** `["a", "b"]` under a secret name is a list of secrets. */
-export function listValue(source: Source, rule: string, start: number, kind: KeyKind): Detection {
+export function listValue(source: Source, rule: string, start: number, kind: KeyKind, isTight = false): Detection {
   const line = source.text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
   const list = /^\[\s*((\\?["'])(?:[^\]\n]*?)\2)\s*\]/.exec(line)
+  // `X-Api-Key:[x]`, as Go prints a map of lists.
+  const only = isTight ? /^\[([^\s"'[\]{}][^[\]{}"'\n]{4,4000})\]/.exec(line)?.[1] : undefined
+  if (
+    only !== undefined &&
+    !only.startsWith('[REDACTED') &&
+    only.split(' ').some((word) => looksMixed(word) || looksOpaque(word))
+  )
+    return { rule, start: start + 1, end: start + 1 + only.length }
   if (list?.[1] === undefined || list[2] === undefined) return undefined
   const inner = list[1].slice(list[2].length, -list[2].length)
   const from = start + line.indexOf(list[1]) + list[2].length
   if (saysLittle(kind) && !inner.split(/[\s,"'\\]+/).some(looksOpaque)) return undefined
-  if (inner === '' || inner.startsWith('[REDACTED') || !(looksMixed(inner) || looksGiven(inner))) return undefined
+  const items = inner.split(/\\?["']\s*,\s*\\?["']/)
+  if (inner === '' || inner.startsWith('[REDACTED') || items.every((item) => isSentence(item))) return undefined
+  if (!looksMixed(inner) && !items.some(looksGiven)) return undefined
   return { rule, start: from, end: from + inner.length }
 }
 

@@ -87,7 +87,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   // `token: Option<String>`: a type with a type in it.
   if (quote === undefined && text.charCodeAt(end) === 60 && /^[A-Z][A-Za-z]{1,20}$/.test(written)) return undefined
   if (quote === undefined && end - start < 40 && isItself(text, start, written)) return undefined
-  const surroundings = { quoted: quote !== undefined, loose, tight, mentioned }
+  const surroundings = { quoted: quote !== undefined || element, loose, tight, mentioned }
   if (!judgedValue(source, written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
     if (tight && !/^\s{0,3}=/.test(text.slice(end, end + 4)) && !/\d/.test(written.slice(0, 400)))

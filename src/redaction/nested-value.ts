@@ -51,7 +51,7 @@ export function detectLongList(source: Source, rule: string, start: number): Det
 /** `"x" -> "y"`, `from x to y`: what a secret was changed to. */
 export function changedTo(source: Source, end: number): { start: number; end: number } | undefined {
   const { text } = source
-  const sign = /^["'`]?\s{1,4}(?:->|→|=>|to)\s{1,4}(["'`]?)(?=[^\s"'`])/.exec(text.slice(end, end + 16))
+  const sign = /^\\?["'`]?\s{1,4}(?:->|→|=>|to)\s{1,4}(\\?["'`]|)(?=[^\s"'`])/.exec(text.slice(end, end + 16))
   if (sign === null) return undefined
   const start = end + sign[0].length
   const quote = sign[1]

@@ -7,11 +7,16 @@ import { isPlausible } from './plausible.js'
 /** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
 const PAIRED =
   /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:\w{1,20}\\?["']?[ \t]{0,2}[:=][ \t]{0,2}(?:\\?["'][^"'\n\\]{0,60}\\?["']|true|false|null|\d{1,10})[ \t]{0,2},?[ \t]{0,2}\\?["']?){0,3}(?:value|Value|VALUE|val|secretValue|stringValue|ParameterValue|parameterValue|content|Data|data)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
-const LISTED = /(\\?["'])[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?(?:\\?["'])/y
+const LISTED = /(\\?["'])(?:[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?|;s:\d{1,5}:)(?:\\?["'])/y
+/** What sets a variable or a property by its name, and what a list of headers looks like. */
+const SETTING =
+  /\b(?:define|putenv|setenv|set\w{0,24}(?:variable|property|header|env|secret|config)?|put|add\w{0,12}|header)\(\s*\\?["']$/i
+const LIST_BEFORE = /\[\s*\\?["']$|\(\s*\\?["']$|;s:\d{1,4}:\\?["']$|\{s:\d{1,4}:\\?["']$/
+const HEADER_NAME = /^(?:authorization|cookie|apikey|[a-z0-9]+(?:-[a-z0-9]+)+)$/i
 const ELEMENT =
-  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:<(?:string|value|td|dd|code|tt|pre|Value)(?: [^<>\n]{0,80})?>){1,2}/y
+  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|[ \t]?<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:<(?:string|value|td|dd|code|tt|pre|span|Value)(?: [^<>\n]{0,80})?>(?:&quot;|")?){1,3}/y
 
-export function detectPaired(source: Source, { from, to, kind, flag }: Name): Detection {
+export function detectPaired(source: Source, { name, from, to, kind, flag }: Name): Detection {
   const { text } = source
   const rule = ruleOf(kind)
   const code = text.charCodeAt(to)
@@ -31,11 +36,20 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
     if (earlier !== undefined) return { rule, ...earlier }
     const listed = at(LISTED, text, to)
     if (listed !== null && (flag || !listed[0].includes('\n'))) {
-      if (!flag && !/\[\s*\\?["']$|\(\s*["']$/.test(text.slice(Math.max(0, from - 6), from))) return undefined
+      const before = text.slice(Math.max(0, from - 40), from)
+      const isSet = SETTING.test(before)
+      const isHeader = HEADER_NAME.test(name) && /['"]\s*,\s*\\?["']$/.test(before)
+      if (!flag && !isSet && !isHeader && !LIST_BEFORE.test(before)) return undefined
+      const isGiven = isSet || listed[0].includes(';')
       return namedValue(source, {
-        ...plainValue(rule, kind === 'authorization' ? 'secret' : kind, to + listed[0].length, listed[1]),
+        ...plainValue(
+          rule,
+          kind === 'authorization' || kind === 'cookie' || (isSet && kind === 'weak') ? 'secret' : kind,
+          to + listed[0].length,
+          listed[1],
+        ),
         loose: true,
-        mentioned: !flag,
+        mentioned: !flag && !isGiven && !isHeader,
       })
     }
   }
@@ -47,7 +61,7 @@ export function detectPaired(source: Source, { from, to, kind, flag }: Name): De
   const opened = text.slice(Math.max(0, from - 40), from)
   if (!opened.includes('<')) return undefined
   if (
-    !/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<(?:key|name|td|th|dt|b|strong|label)>(?:[\w.-]{0,30})$/i.test(
+    !/<(?:[\w.-]+:)?$|<[^<>\n]{1,36}(?:name|key|id)\s?=\s?["']?$|<(?:key|name|td|th|dt|b|strong|label)(?: [^<>\n]{0,24})?>(?:[\w.-]{0,30})$/i.test(
       opened,
     )
   )

@@ -37,9 +37,9 @@ const TYPES =
 
 /** References, templates, calls and masks: where a secret would be, none is. */
 const REFERENCE =
-  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}$|@@|#\{|process\.env|os\.(?:environ|getenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function\b|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.\w[\w-]*(?:\[\w*\])?){2,}$|(?:ConvertTo|ConvertFrom|Get|Read|New|Import)-[A-Z]\w+$)/
+  /^(?:\$\{[^}]{1,200}|\$\(|\$\{\{|\$[A-Za-z_]\w*$|\$env:|%[A-Za-z_]\w*%$|%[sdvq]$|\{\{|<[\w\s.:|/-]{1,80}>$|\[[\w\s-]{0,40}\]$|\{\w{0,60}\}?$|@@|#\{|process\.env|os\.(?:environ|[gG]etenv)|env[.:[(]|ENV\[|var\.|local\.|module\.|data\.\w+\.|secrets?\.[A-Za-z_]|config\.|settings\.|self\.|this\.|params?[.[]|args\.|options?\.|req\.|request\.|props\.|input\.|!(?:vault\w*|Ref|Sub|secret|GetAtt|ENV|env)\b|vault:|ref\+|op:\/\/|secret:\/\/|aws-sm:|awssm:|gcpsm|sm:\/\/|arn:aws|projects\/[\w-]+\/secrets|secretKeyRef|valueFrom|file:|\/(?:[\w.@-]+\/)+[\w.@-]*$|\/[\w.-]{1,40}$|~\/|\.{1,2}\/[\w.-]+|[A-Za-z]:\\[\w\\. -]+$|https?:\/\/[^\s@]+$|new |await |(?:new|await|yield|typeof|lambda)$|\$[\d@*#?]$|%\(\w{1,60}\)s|random_(?:password|string|id)\.\w|function\b|async |import\.meta|@Microsoft\.KeyVault|&(?:'\w+ )?(?:mut )?str\b|(?:Annotated|Optional|Union|Literal)\[|(?:z|yup|Yup|Joi|joi|t|v)\.\w+\(|[a-z]{1,2}\.[A-Za-z]\w*$|[a-z]{1,2},(?:\.\.\.|this\.)|[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+|\$_?[A-Za-z]\w*(?:\[["']|->)|[A-Za-z_]\w*\[["']|\.[*+?]|\[\^|\\[Sswd][+*]|__[A-Za-z_]+__$|[\w.-]+:\/(?:[\w.-]+\/)+[\w.-]+$|(?:origin|upstream|refs)\/[\w./-]+$|\?[A-Z][A-Z0-9_]+$|(?:type=\w+|id=[\w.-]+)$|(?:after|before|placeholder|hover|focus)\{|[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?:\.\w[\w-]*(?:\[\w*\])?){2,}$|(?:ConvertTo|ConvertFrom|Get|Read|New|Import)-[A-Z]\w+$)/
 /** Code calls something; in quotes it is one only when it closes. */
-const CALL = /^[\w.]{1,80}\([^)]{0,200}\)?[?!]?;?$/
+const CALL = /^([\w.]{1,80})\((?:[^)]{0,200}\)?|.{0,200}\))[?!]?;?$/
 const MASK =
   /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}$|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
@@ -76,10 +76,13 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
     return kind === 'password' && quoted && /^[^\s*•.…-]{6,}$/u.test(bare)
   if (MASK.test(bare) || REFERENCE.test(bare)) {
     const isPath = /^\/(?:var|run|etc|usr|opt|home|tmp|srv|mnt|root|data|proc|sys|dev|app)\//.test(bare)
-    return !isPath && /^\/[\w+/]{24,}={0,2}$/.test(bare) && looksRandom(bare)
+    if (isPath || !bare.startsWith('/')) return false
+    return /^\/[\w+/]{15,}={0,2}$/.test(bare)
+      ? looksRandom(bare)
+      : quoted && kind === 'password' && looksGiven(bare.slice(1))
   }
   if (!quoted && bare.startsWith('(')) return false
-  if (bare.includes('(') && CALL.test(bare) && (!quoted || bare.includes(')'))) return false
+  if (bare.includes('(') && isCall(bare, quoted)) return false
   if (STATED.test(bare) || (kind !== 'password' && CALLED.test(bare))) return false
   if (loose && !tight && !quoted && NEXT_FIELD.test(bare)) return false
   const lower = bare.toLowerCase()
@@ -92,6 +95,8 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   }
   const word = isAlphanumeric(last) ? lower : lower.replace(/[.,;:!?)\]}>]+$/, '')
   if (NOT_VALUES.has(word) || ((loose || kind !== 'password') && OTHER_WORDS.has(word))) return false
+  if ((kind === 'weak' || kind === 'opaque') && /^[\w.-]+(?:\/[\w.-]+)+\.\w{1,5}(?:\.\w{1,4})?$/.test(bare))
+    return false
   if (kind === 'weak') return looksRandom(bare)
   if (kind === 'opaque') return looksOpaque(bare)
   if ((loose || quoted) && isSentence(bare)) return false
@@ -114,6 +119,14 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
       bare,
     )
   )
+}
+
+/** `get_secret("x")`, `hmac.new(key,`; not `Rhubarb(panther28`, nor `F4lc0n(quar7)` in quotes. */
+function isCall(bare: string, quoted: boolean): boolean {
+  const called = CALL.exec(bare)?.[1]
+  if (called === undefined) return false
+  if (bare.includes(')')) return !quoted || !/\d[A-Za-z]/.test(called)
+  return !quoted && !/\d/.test(bare.slice(called.length)) && !looksMixed(called)
 }
 
 const isAlphanumeric = (code: number): boolean =>

@@ -57,6 +57,8 @@ const PHRASE_WORDS = [
   'mnemonic',
   'seed phrase',
   'recovery phrase',
+  'recoveryphrase',
+  'seedphrase',
   'seed words',
   'secret phrase',
   'backup phrase',

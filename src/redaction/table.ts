@@ -1,6 +1,7 @@
 /** Secrets below their names: columns of tables, codes below a heading, the data of a Secret, the next line. */
 import { type Detection, type Found, lineStart, type Source, STARVED } from './boundary.js'
 import { chained, isSecretKind } from './call.js'
+import { leadLength } from './line-lead.js'
 import type { Name } from './named-value.js'
 import { ruleOf } from './named-value.js'
 import { isPlausible, looksGiven, looksMixed, looksOpaque } from './plausible.js'
@@ -104,6 +105,9 @@ export function detectColumn(source: Source, { from, to, kind }: Name): Detectio
     const index = columns.findIndex((column) => begin + column.from <= from && from < begin + column.to)
     const column = columns[index]
     if (column === undefined || columns.length < 2 || column.to - column.from > 60) continue
+    // The heading of a column is a name; `auth-1  | apiKey:` is a line that somebody printed.
+    if (shape === 'bar' && !/^["'`*]{0,3}[\w .()/-]+["'`*]{0,3}$/.test(header.slice(column.from, column.to).trim()))
+      continue
     if (!isSecretKind(source.judge(header.slice(column.from, column.to).trim()))) return undefined
     const rows = linesBelow(source, from, (row) => isRow(shape, row, columns.length))
     if (rows === STARVED) return rows
@@ -223,11 +227,14 @@ export function detectBelow(source: Source, { name, from, to, kind }: Name): Det
     index++
   const line = lines[index]
   if (line === undefined || (isField && index === 0)) return undefined
-  const word = (isField ? /^()([^\r\n]{1,400})/ : /^(\s*["'`]?)([^\s"'`:=]{6,200})["'`]?\s*$/).exec(line.text)
+  const lead = isField ? 0 : leadLength(line.text)
+  const word = (isField ? /^()([^\r\n]{1,400})/ : /^(\s*["'`]?)([^\s"'`:=]{6,200})["'`]?\s*$/).exec(
+    line.text.slice(lead),
+  )
   const written = word?.[2]
   if (word?.[1] === undefined || written === undefined || /^(?:\[REDACTED|\$|<|--|%)/.test(written)) return undefined
   if (!isField && !looksMixed(written) && !looksOpaque(written)) return undefined
   if (isHeading && /^[\w.-]+\/|\.\w{2,4}$/.test(written)) return undefined
-  const start = line.start + word[1].length
+  const start = line.start + lead + word[1].length
   return start < source.floor ? undefined : { rule: ruleOf(kind), start, end: start + written.trimEnd().length }
 }

@@ -27,6 +27,8 @@ export function usualForm(text: string, to: number): Assigned | undefined {
   // `b"x"`, `u'x'`, `r"x"` and the names of types before a quote need a closer look, as do `==`, `::` and escapes.
   const isPlain = isDigit(next) || (next >= 97 && next <= 122 && next !== 98 && next !== 117 && next !== 114)
   if (!isQuote && !isPlain) return undefined
+  // `[name:protected] => x` of PHP.
+  if (next === 112 && /^pr(?:otected|ivate)\]/.test(text.slice(start, start + 10))) return undefined
   return {
     start: start + (isQuote ? 1 : 0),
     sign: code === 58 ? ':' : '=',
