@@ -12,6 +12,7 @@ import { detectPaired } from './paired-value.js'
 import { looksGiven, looksMixed, looksRandom } from './plausible.js'
 import { detectBelow, detectColumn } from './table.js'
 import { type Assigned, isDigit, isLetter, mayBeTyped, usualForm } from './usual-form.js'
+import { FALLBACK, INNER, isCodeAhead, quoteAround, TYPED } from './value-form.js'
 
 const ANSI = String.raw`(?:\x1b\[[\d;]{0,16}[A-Za-z]|\\(?:u001[bB]|x1[bB]|033|e)\[[\d;]{0,16}m)`
 const GAP = `(?:${ANSI}|[ \\t\\u00a0]|\\\\t){0,40}`
@@ -20,7 +21,7 @@ const QUOTE = String.raw`"""|'''|\\{0,7}["'${'`'}]|&quot;|&#3[49];|%22|%27|\\u00
 const ASSIGNED = new RegExp(
   `(?:${ANSI}){0,2}(${QUOTE})?(?::(?:[\\w\\\\]{1,60}:)?(?:protected|private)(?=\\]))?(?:\\]|%5[Dd])?(?: \\d{1,2}(?=[:=]))?(?:[*_]{0,2}(?=:))?(?:\\.{2,40}(?=:))?(?:\\(\\w{0,12}\\)|(?: \\([\\w -]{1,24}\\)| ?\\[(?!\\d{1,7}\\])[\\w *-]{1,24}\\])(?=:))?(?: \\{ get; (?:(?:private |protected |internal )?(?:set|init); )?\\}(?= =))?\\??${GAP}` +
     String.raw`(:=|[=-]>|={1,3}|::?|\.{3,60}(?=["'])|\.{8,60}(?=\w)|[?+]=|!={1,2}(?= ?\\?["'])|\|\|=|<-|to(?= ["'])|\.(?=[ \t]["'])|%3[Dd]|%3[Aa](?:%20|\+)?|\\u003[dDaA]|&#61;|\|(?=[ \t])|：|＝|→|&gt;)(?:[*_]{2}(?= ))?` +
-    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|<<(?=")|\\[\\](?:string|byte)[{(]|\\(\\w{1,12}\\) (?:\\(len=\\d{1,5}\\) )?(?=")|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
+    `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|string(?:\\(\\d{1,5}\\))? (?=["'])|<<(?=")|\\[\\](?:string|byte)[{(]|\\(\\w{1,12}\\) (?:\\(len=\\d{1,5}\\) )?(?=")|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
 const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
@@ -28,7 +29,7 @@ const SAID =
   /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found|with value|has value)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
 const ANNOUNCED =
-  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*\u00c0-\u024f-]{1,40}){1,8}?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
+  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*[\]\u00c0-\u024f-]{1,40}){1,8}?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -129,8 +130,8 @@ function read(source: Source, named: Name): Detection {
   }
   if (spaced !== null && (kind === 'password' || kind === 'secret')) {
     const announced = kind === 'password' && !isMentioned(text, from) ? at(ANNOUNCED, text, to) : null
-    if (announced !== null) {
-      const begins = to + announced[0].length
+    const begins = to + (announced?.[0].length ?? 0)
+    if (announced !== null && !/^\w{1,20}\(["']/.test(text.slice(begins, begins + 24))) {
       const found = namedValue(source, {
         ...plainValue(rule, kind, begins, announced[1]),
         loose: true,
@@ -243,7 +244,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (tight && /(?:\b|m)arn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
-  const fallback = quote === undefined ? at(FALLBACK, text, start) : null
+  const fallback = quote === undefined && isCodeAhead(text, start) ? at(FALLBACK, text, start) : null
   if (fallback !== null && fallback[0].length > 1)
     return namedValue(source, plainValue(rule, kind, start + fallback[0].length, fallback[1] ?? fallback[2]))
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
@@ -309,33 +310,6 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     json: keyQuote !== undefined && quote === undefined && loose ? keyQuote : undefined,
   })
 }
-
-/** `"--password=several words"`: the quote that the whole argument stands in. */
-function quoteAround(source: Source, from: number, start: number): string | undefined {
-  const { text } = source
-  let open = from
-  while (open > from - 2 && text.charCodeAt(open - 1) === 45) open--
-  const quote = /(?:^|[\s,([])((\\?)["'])$/.exec(text.slice(Math.max(0, open - 4), open))?.[1]
-  if (quote === undefined) return undefined
-  const line = text.slice(start, Math.min(source.lineEnd(start), start + 400))
-  const end = line.indexOf(quote)
-  return end > 0 &&
-    !/[\s,;&][\w.-]{1,40}[=:]/.test(line.slice(0, end)) &&
-    /^["'\\]+(?:[\s,\])};]|$)/.test(line.slice(end))
-    ? quote
-    : undefined
-}
-
-/** `process.env.X || "x"`, `os.getenv("X", "x")`, `env('X') ?: 'x'`: what is taken when nothing was set. */
-const FALLBACK =
-  /(?:[A-Za-z_$][\w.$]{0,60}(?:\[[^\][\n]{1,60}\]|\([^()\n]{0,60}\))?!? {0,2}(?:\|\||\?\?|\?:|\bor\b|\bor_else\b) {0,2}(\\?["'`])|[A-Za-z_][\w.:]{0,40}\(\s?(?:\\?["'])[\w.-]{1,60}(?:\\?["']) ?, ?(\\?["']))/y
-
-/** `secret: &str = "x"`, `token: string = 'x'`: a type stands between. */
-const TYPED = /&?(?:'static )?[A-Za-z][\w.<>[\]|]{0,40}(?: \| \w{1,20})? = {0,2}[bBurR]?(\\?["'`])/y
-
-/** `"password": { "type": …, "value": "x" }`, as Terraform prints its outputs. */
-const INNER =
-  /\{(?:[^{}\n]{0,120}?\\?["']value\\?["'][ \t]{0,4}:[ \t]{0,4}(\\?["'])|[ \t]{0,4}["'][\w-]{1,40}(?:\.[\w-]{1,40}){1,5}["'][ \t]{0,4}[:=]>?[ \t]{0,4}(["']))/y
 
 const MENTIONING = new Set(
   `unexpected invalid illegal missing expected unknown expired bad no wrong incorrect malformed parse next empty

@@ -85,7 +85,13 @@ function colourTail(text: string, start: number): number {
 export function nameEnd(text: string, index: number): number {
   const highest = Math.min(text.length, index + NAME_LENGTH)
   let end = index
-  while (end < highest && isNameCode(text.charCodeAt(end))) end++
+  // `password.........x`: no name has two dots in a row.
+  while (
+    end < highest &&
+    isNameCode(text.charCodeAt(end)) &&
+    (text.charCodeAt(end) !== 46 || text.charCodeAt(end + 1) !== 46)
+  )
+    end++
   return end
 }
 

@@ -7,7 +7,7 @@ import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 /** Function, and which of its arguments is secret; all that are texts and stand behind it count when it is negative. */
 const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
   [
-    'mysqli_connect( mysql_connect( mysql_pconnect( new mysqli( __construct( new pdo( ldap_bind( ftp_login( imap_open(',
+    'mysqli_connect( mysqli_real_connect( mysql_connect( mysql_pconnect( new mysqli( __construct( new pdo( ldap_bind( ftp_login( imap_open(',
     2,
   ],
   [
@@ -25,6 +25,7 @@ const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
   ],
   ['pgp_sym_encrypt( pgp_sym_decrypt( aes_encrypt( aes_decrypt( encode_encrypt( des_encrypt( hmac_sha256(', 1],
   ['s3( gcs( plainauth(', 2],
+  ['jwt.sign( jwt.encode( jwt.verify( jwt.decode(', 1],
   ['crypt( old_password( login_with_password(', 0],
 ]
 
@@ -35,7 +36,7 @@ export const FUNCTION_NAMES: readonly string[] = [...INDEXES.keys()]
 
 /** A text in quotes, a name, a number or a simple call, and the comma behind it. */
 const ARGUMENT =
-  /\s{0,4}(?:[bBurRNE@$]{0,2}(?:"(?:[^"\\\n]|\\.){0,200}"|'(?:[^'\\\n]|\\.){0,200}')|[\w.$>:-]{0,80})\s{0,4},\s{0,4}/y
+  /\s{0,4}(?:[bBurRNE@$]{0,2}(?:"(?:[^"\\\n]|\\.){0,200}"|'(?:[^'\\\n]|\\.){0,200}')|\{[^{}\n]{0,80}\}|[\w.$>:-]{0,80}(?:\([^()\n]{0,40}\))?)\s{0,4},\s{0,4}/y
 const OPENING = /\s{0,4}[bBurRNE@$]{0,2}(\\?["'])/y
 
 export function detectCall(source: Source, start: number, end: number): Detection {
@@ -45,7 +46,9 @@ export function detectCall(source: Source, start: number, end: number): Detectio
   if (index === undefined || (/^\w/.test(name) && /\w/.test(text[start - 1] ?? ''))) return undefined
   source.looks += 1
   let at = end
-  for (let count = 0; count < index; count++) {
+  // Its first argument is the connection.
+  const skipped = index + (name.startsWith('mysqli_real_') ? 1 : 0)
+  for (let count = 0; count < skipped; count++) {
     ARGUMENT.lastIndex = at
     if (!ARGUMENT.test(text)) return undefined
     at = ARGUMENT.lastIndex
@@ -63,7 +66,7 @@ export function detectCall(source: Source, start: number, end: number): Detectio
 
 const isGiven = (written: string): boolean =>
   written.length >= 4 &&
-  !/^(?:\[REDACTED|[$%{]|<[^>]*>$|https?:|[\w.-]+@[\w.-]+$|\w+$(?<!\d\w*)(?<!\w{6}))/.test(written) &&
+  !/^(?:\[REDACTED|[$%{]|<[^>]*>$|https?:|[\w.-]+@[\w-]+\.[\w.-]+$|\w+$(?<!\d\w*)(?<!\w{6}))/.test(written) &&
   !/^\s|\s$/.test(written)
 
 /** `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin BY 'x'`, `IDENTIFIED BY x`. */

@@ -113,7 +113,7 @@ function isCommandEnd(text: string, index: number, end: number): boolean {
 }
 
 const PIPED =
-  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}("[^"\n]{1,400}"|'[^'\n]{1,400}'|[^\s"'|;&)]{1,400})(?:; ?echo [^|\n]{1,200})?\)? {0,4}\|[^|\n]{0,120}$/
+  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}(\\?"[^"\n]{1,400}"|'[^'\n]{1,400}'|[^\s"'|;&)]{1,400})(?:; ?echo [^|\n]{1,200})?\)? {0,4}\|[^|\n]{0,120}$/
 
 /** `echo x | sudo -S …`, `echo x | docker login --password-stdin`: what a program reads from its input. */
 export function detectPiped(source: Source, start: number, end: number): Detection {
@@ -128,7 +128,10 @@ function givenBefore(given: RegExp, window: string, offset: number): Detection {
   const match = given.exec(window)
   const written = match?.[1]
   if (match === null || written === undefined) return undefined
-  const bare = (/^(["']).*\1$/.test(written) ? written.slice(1, -1) : written).replace(/\\n$/, '')
+  const bare = (/^(["']).*\1$/.test(written) ? written.slice(1, -1) : written.replace(/^\\"(.*)\\"$/, '$1')).replace(
+    /\\n$/,
+    '',
+  )
   if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-|\*{2,}$)/.test(bare) || bare === '') return undefined
   const at = offset + window.indexOf(bare, match.index + 4)
   return { rule: RULE, start: at, end: at + bare.length }

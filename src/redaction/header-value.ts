@@ -98,7 +98,7 @@ function firstWords(text: string, count: number): string {
 }
 
 /** A header runs to the end of its line, or to the quote that was open before its name. */
-export function headerEnd(source: Source, start: number, from: number): number {
+function headerEnd(source: Source, start: number, from: number): number {
   const { text } = source
   const end = source.lineEnd(start)
   const open = /(\\?["'`])$/.exec(text.slice(Math.max(0, from - 3), from))?.[1]

@@ -156,6 +156,7 @@ export function judgeKey(name: string): KeyKind {
   if (words.length === 1 && last === 'secrets') return 'secret'
   const before = words.at(-2) ?? ''
   if (last === 'hash' && words.some((word) => PASSWORDS.has(word))) return 'secret'
+  if (last === 'id' && before === 'token' && words.includes('root')) return 'secret'
   if (last === 'code' && CODES.has(before)) return 'password'
   const pair = words.length > 1 ? PAIRS.get(`${before} ${last}`) : undefined
   if (pair !== undefined) return pair

@@ -67,6 +67,9 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
     const run = scopeEnd(text, start)
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
     const assigns = /^\s{0,3}=/.test(text.slice(run, run + 4))
+    // `Auth:Jwt:SigningSecret = x`: what follows is the name.
+    if (assigns && /^[A-Za-z_]\w*(?:[:.][A-Za-z_]\w*)*$/.test(text.slice(start, Math.min(run, start + 80))))
+      return undefined
     if (run > start && !assigns && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
       source.judged = Math.max(source.judged, run)
       return undefined

@@ -79,7 +79,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
     if (isPath || !bare.startsWith('/')) return false
     return /^\/[\w+/]{15,}={0,2}$/.test(bare)
       ? looksRandom(bare)
-      : quoted && kind === 'password' && looksGiven(bare.slice(1))
+      : quoted && kind === 'password' && !bare.includes('/', 1) && looksMixed(bare) && !/\.[a-z]{2,4}$/.test(bare)
   }
   if (!quoted && bare.startsWith('(')) return false
   if (bare.includes('(') && isCall(bare, quoted)) return false
