@@ -169,40 +169,36 @@ export const PIPE_WORDS: readonly string[] = [
 
 /** Lists longer than this are no arguments of a program. */
 const MAX_LISTED = 400
+const NOTHING: ReadonlyMap<number, number> = new Map()
 
 /** Where in a list of arguments secrets begin: what is kept of each of its items that holds one, by the index of the item. */
 export function secretsInList(argv: readonly unknown[], program?: string): ReadonlyMap<number, number> {
-  const kept = new Map<number, number>()
-  const items = [program ?? '', ...argv.slice(0, MAX_LISTED)]
-  for (const [index, item] of items.entries()) {
-    const name = typeof item === 'string' && item.length < 120 && !item.includes('=') ? programName(item) : undefined
+  let kept: Map<number, number> | undefined
+  for (let index = -1; index < argv.length && index < MAX_LISTED; index++) {
+    const item = index === -1 ? program : argv[index]
+    const name = typeof item === 'string' ? programName(item) : undefined
     if (name === undefined) continue
-    if (
-      name === 'login' &&
-      !/(?:^|\/)(?:docker|podman|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault)$/.test(
-        String(items[index - 1]),
-      )
-    )
-      continue
+    const before = index === 0 ? program : argv[index - 1]
+    if (name === 'login' && !(typeof before === 'string' && REGISTRY.test(`${before.slice(-40)} `))) continue
+    kept ??= new Map()
     let line = ''
     const starts: number[] = []
-    for (const argument of items.slice(index + 1)) {
+    for (const argument of argv.slice(index + 1, index + 1 + MAX_LISTED)) {
       starts.push(line.length + 1)
       line += ` ${typeof argument === 'string' ? argument.slice(0, 400).replace(/\s/g, '_') : ''}`
     }
     for (const { start } of secretsIn(line, name)) {
       const at = starts.findLastIndex((from) => from <= start)
-      // The program is no item of the list.
-      kept.set(index + at, start - (starts[at] ?? 0))
+      kept.set(index + 1 + at, start - (starts[at] ?? 0))
     }
   }
-  return kept
+  return kept ?? NOTHING
 }
 
 function programName(item: string): string | undefined {
-  const name = item
-    .slice(item.lastIndexOf('/') + 1)
-    .toLowerCase()
-    .replace(/\.exe$/, '')
-  return SECRET_ARGUMENTS.has(name) ? name : undefined
+  const name = item.slice(item.lastIndexOf('/') + 1)
+  if (SECRET_ARGUMENTS.has(name)) return name
+  if (!/\.(?:exe|py)$/i.test(name.slice(-4))) return undefined
+  const plain = name.toLowerCase().replace(/\.exe$/, '')
+  return SECRET_ARGUMENTS.has(plain) ? plain : undefined
 }

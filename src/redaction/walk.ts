@@ -196,7 +196,7 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     if (typeof before === 'string' && before.charCodeAt(0) === 45 && item.charCodeAt(0) !== 45) {
       const flag = /^--?([A-Za-z][\w.-]{0,100})$/.exec(before)?.[1]
       if (flag !== undefined && item !== '') {
-        const kind = judge(flag)
+        const { kind } = keys.get(flag) ?? judgeKey(flag)
         if (kind !== 'none' && isSecret(item, kind, FLAT)) return mark({ rule: ruleOf(kind) })
       }
     }
