@@ -1,7 +1,7 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, isBlank, isNameCode, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
-import { isDirective, lineOfTwo, wordBefore } from './directive.js'
+import { isDirective, lineOfTwo, ownerOf, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
 import { cookieValue, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
@@ -65,7 +65,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
   if ((saysLittle(kind) || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
     const before = wordBefore(text, from)
-    if (before !== '' && before !== 'key') kind = source.judge(`${before} ${name}`)
+    const owner = before === '' ? ownerOf(text, from) : before
+    if (owner !== '' && owner !== 'key') kind = source.judge(`${owner} ${name}`)
     if (kind === 'none') source.looks += 0.5
   }
   if (text.charCodeAt(from - 1) === 47 && (text.slice(from - 9, from) === 'checksum/' || text.startsWith(' HTTP/', to)))
@@ -77,7 +78,9 @@ export function detectAssignment(source: Source, start: number, end: number): De
     kind = source.judge(name.slice(0, -1))
     if (kind !== 'password' && kind !== 'secret' && !/^keys$/i.test(name)) kind = 'none'
   }
-  if (kind === 'none' || NOT_BEHIND_NAME[text.charCodeAt(to)] === 1) return undefined
+  const code = text.charCodeAt(to)
+  if (kind === 'none' || (NOT_BEHIND_NAME[code] === 1 && (code !== 46 || text.charCodeAt(to + 1) !== 46)))
+    return undefined
   // `"auth": "dXNlcjpwYXNz"` of a registry's credentials.
   if (kind === 'weak' && name === 'auth' && /^\\?"/.test(text.slice(to, to + 2))) kind = 'secret'
   const found = read(source, { name, from, to: from + name.length, kind, flag })

@@ -19,9 +19,21 @@ export function wordBefore(text: string, from: number): string {
   return text.slice(start, end - 1).toLowerCase()
 }
 
+/** Whose member it is: `"Jwt": { "Key": …`, `encrypt:` and `  key: …` below; empty when nobody says. */
+export function ownerOf(text: string, from: number): string {
+  const sign = text.charCodeAt(from - 1)
+  if (sign !== 34 && sign !== 39 && sign !== 32) return ''
+  const before = text.slice(Math.max(0, from - 160), from)
+  const found =
+    /\b(jwt|encrypt|encryption|crypt|crypto|signing|bearer)\\?["']?\s{0,2}(?:[:=]>?\s{0,2}\{[^{}]{0,120}|:[ \t\r]*\n[ \t]+)$/i.exec(
+      before,
+    )
+  return found?.[1] ?? ''
+}
+
 const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
 const DIRECTIVE =
-  /(?:^[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) \S{1,40} )$/i
+  /(?:^[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) [^\s|]{1,40} )$/i
 
 export function isDirective(source: Source, from: number, name: string): boolean {
   const { text } = source

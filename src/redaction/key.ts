@@ -23,7 +23,7 @@ const SECRETS = set(
   csrfmiddlewaretoken pepper mnemonic sonarlogin validationkey decryptionkey samlresponse setsteamaccount registryconfig`,
 )
 const WEAK = set(
-  'key auth signature sig session salt nonce cred sid seed hmac cookie webhook csrf xsrf assertion ticket',
+  'key auth signature sig session salt nonce cred sid seed hmac cookie webhook encrypt csrf xsrf assertion ticket',
 )
 const PASSWORD_ENDING =
   /(?:password|passwd|passphrase|passwort|pwd|(?:bind|db|root|admin|user|ldap|my)pw|(?<!by|com|tres|sur|over|under|encom|tran|bi)pass|passcode)$/

@@ -7,7 +7,7 @@ import { isPlausible } from './plausible.js'
 /** The value is another member, element or item: JSON and YAML pairs, XML attributes and elements, property lists, argv. */
 const PAIRED =
   /\\?["']?[ \t]{0,2},?[ \t\r]{0,40}(?:\n(?:[^\n"'=]{0,60}[ \t|\]])?[ \t]{0,80})?\\?["']?(?:\w{1,20}\\?["']?[ \t]{0,2}[:=][ \t]{0,2}(?:\\?["'][^"'\n\\]{0,60}\\?["']|true|false|null|\d{1,10})[ \t]{0,2},?[ \t]{0,2}\\?["']?){0,3}(?:value|Value|VALUE|val|secretValue|stringValue|ParameterValue|parameterValue|content|Data|data)\\?["']?[ \t]{0,4}[:=][ \t]{0,4}(\\?["'])?/y
-const LISTED = /(\\?["'])(?:[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?|;s:\d{1,5}:)(?:\\?["'])/y
+const LISTED = /(\\?["'])(?:[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?|;s:\d{1,5}:|[ ]{1,2})(?:\\?["'])/y
 /** What sets a variable or a property by its name, and what a list of headers looks like. */
 const SETTING =
   /\b(?:define|putenv|setenv|set\w{0,24}(?:variable|property|header|env|secret|config)?|put|add\w{0,12}|header)\(\s*\\?["']$/i
@@ -26,6 +26,7 @@ export function detectPaired(source: Source, { name, from, to, kind, flag }: Nam
     )
     if ((isNamed || flag) && awaitsLine(source, to)) return STARVED
     const paired = at(PAIRED, text, to)
+    if (paired !== null && paired[1] === undefined && /[{[]/.test(text[to + paired[0].length] ?? '')) return undefined
     if (paired !== null && (isNamed || !paired[0].includes('\n'))) {
       return namedValue(source, {
         ...plainValue(rule, kind, to + paired[0].length, paired[1]),
@@ -38,9 +39,11 @@ export function detectPaired(source: Source, { name, from, to, kind, flag }: Nam
     if (listed !== null && (flag || !listed[0].includes('\n'))) {
       const before = text.slice(Math.max(0, from - 40), from)
       const isSet = SETTING.test(before)
+      // `"--token" "x"`, `"SET" "requirepass" "x"`.
+      if (!/[,;]/.test(listed[0]) && !flag && !/^(?:requirepass|masterauth)$/i.test(name)) return undefined
       const isHeader = HEADER_NAME.test(name) && /['"]\s*,\s*\\?["']$/.test(before)
       if (!flag && !isSet && !isHeader && !LIST_BEFORE.test(before)) return undefined
-      const isGiven = isSet || listed[0].includes(';')
+      const isGiven = isSet || !listed[0].includes(',')
       return namedValue(source, {
         ...plainValue(
           rule,

@@ -103,6 +103,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
   if (mentioned) {
     // `in secret 'db-1x2y'`, `password v0.1.2`, `JWT kid=…`
     if (VERSION.test(bare) || /^(?:kid|alg|typ|id|user|sub|iss|aud|exp|iat|type|name)=/.test(bare)) return false
+    if (quoted && kind === 'password' && looksGiven(bare)) return true
     return looksMixed(bare) && !(kind === 'secret' && /^[a-z]{1,20}(?:-[a-z0-9]{1,10}){1,4}$/.test(bare))
   }
   if (kind === 'password') {

@@ -159,6 +159,27 @@ function cellBelow(
   return { start, end }
 }
 
+/** `"kind":"Secret","data":{"any":"x"}` on one line. */
+const JSON_DATA =
+  /^\\?"[^{}\n]{0,400}(?:\{[^{}\n]{0,800}\}[^{}\n]{0,100}){0,2}\\?"(?:data|stringData)\\?"\s?:\s?\{([^{}\n]{0,4000})\}/
+
+export function detectSecretJson(source: Source, _start: number, end: number): Detection {
+  const line = source.text.slice(end, Math.min(source.lineEnd(end), end + 6_000))
+  const members = JSON_DATA.exec(line)
+  if (members?.[1] === undefined) return undefined
+  source.looks += 1
+  const offset = end + members[0].length - 1 - members[1].length
+  return chained(
+    [...members[1].matchAll(/(:\s?\\?")([^"\\]{4,4000})(?=\\?")/g)].flatMap((member) => {
+      const from = offset + member.index + (member[1]?.length ?? 0)
+      const written = member[2] ?? ''
+      return written.startsWith('[REDACTED') || from < source.floor
+        ? []
+        : [{ rule: 'secret', start: from, end: from + written.length }]
+    }),
+  )
+}
+
 /** `Recovery codes:` and the like, with the codes on the lines below. */
 export function detectCodes(source: Source, _start: number, end: number): Detection {
   const head = /^(?:\s?\([^()\n]{1,60}\)| (?:are|for)[^:\n]{0,60})?:?[ \t\r]*$/.exec(

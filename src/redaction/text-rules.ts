@@ -15,7 +15,7 @@ import {
   detectUnlock,
   FOREIGN_NAMES,
 } from './statement.js'
-import { detectCodes, detectSecretData } from './table.js'
+import { detectCodes, detectSecretData, detectSecretJson } from './table.js'
 import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
@@ -115,6 +115,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
     .split(',')
     .map((word) => [word, detectCodes] as const),
   ['kind: secret', detectSecretData],
+  ...['kind":"secret', 'kind": "secret', 'kind\\":\\"secret'].map((word) => [word, detectSecretJson] as const),
   ['identified', detectIdentified],
   ['insert into', detectInsert],
   ...FUNCTION_NAMES.map((name) => [name, detectCall] as const),
