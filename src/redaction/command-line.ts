@@ -68,6 +68,7 @@ function secretsIn(
       const word = wordAt(match.index + match[0].length)
       if (word === undefined || word.from >= word.to) continue
       const { from } = word
+      if (line.slice(Math.max(0, from - 10), from) === '[REDACTED:') continue
       let written = line.slice(from, word.to)
       const host = upToHost === true ? written.lastIndexOf('@') : -1
       if (host > 0) written = written.slice(0, host)

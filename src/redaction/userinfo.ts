@@ -40,6 +40,7 @@ const isPasswordWithSlash = (text: string, start: number, at: number): boolean =
 
 function inUserinfo(text: string, start: number, at: number, separator: string): Detection {
   const info = text.slice(start, at)
+  if (info.startsWith('[REDACTED')) return undefined
   const colon = info.indexOf(separator)
   if (colon === -1) {
     const random = looksRandom(info) || /^[0-9a-f]{20,}$/i.test(info) || (/^\w{20,}$/.test(info) && /\d/.test(info))
@@ -48,7 +49,8 @@ function inUserinfo(text: string, start: number, at: number, separator: string):
   const from = start + colon + separator.length
   const password = text.slice(from, at)
   if (password === '') return userOnly(info.slice(0, colon), start)
-  if (NOT_SECRET.test(password)) return /^[\w]+$/.test(password) ? { rule: RULE, start: from, end: at } : undefined
+  if (NOT_SECRET.test(password))
+    return /^(?!x+$)\w+$/i.test(password) ? { rule: RULE, start: from, end: at } : undefined
   const user = info.slice(0, colon)
   // A port, and an @ of the path.
   if (/^\d{2,5}$/.test(password) && user.includes('.')) return undefined
