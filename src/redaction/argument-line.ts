@@ -120,8 +120,10 @@ function shellLine(source: Source, start: number, window: string): ArgumentLine 
       break
     }
     if (/^\\(?:\r?\n|\\\\n)/.test(sign)) {
-      line += ' '
-      places.push(start + at - 1)
+      if (!line.endsWith(' ')) {
+        line += ' '
+        places.push(start + at - 1)
+      }
       if (at >= window.length && !source.final && window.length < WINDOW) return STARVED
     }
   }

@@ -24,7 +24,9 @@ const ASSIGNED = new RegExp(
     `${GAP}(?:Some\\(|!!?(?:unsafe|str|binary) (?=["'])|string(?:\\(\\d{1,5}\\))? (?=["'])|<<(?=")|\\[\\](?:string|byte)[{(]|\\(\\w{1,12}\\) (?:\\(len=\\d{1,5}\\) )?(?=")|[bBurRNELq@$](?=["']))?(?:[A-Z]\\w{2,20}\\((?=["']))?(${QUOTE})?`,
   'y',
 )
-const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
+const SPACED = new RegExp(`(?:${ANSI}){0,2}[ \\t]{1,8}(?:\\\\\\r?\\n[ \\t]{0,40})?(?:${ANSI}){0,2}(${QUOTE})?`, 'y')
+/** A line that goes on below. */
+const CONTINUED = /^[ \t]{1,8}\\\r?\n?[ \t]*$/
 const SAID =
   /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found|with value|has value)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
@@ -125,6 +127,7 @@ function read(source: Source, named: Name): Detection {
   if (spaced?.[1] !== undefined && isGivenQuoted(text, named)) {
     return namedValue(source, plainValue(rule, kind, to + spaced[0].length, spaced[1]))
   }
+  if (flag && !source.final && text.length - to < 60 && CONTINUED.test(text.slice(to))) return STARVED
   if (spaced !== null && (flag || isDirective(source, from, named.name))) {
     const start = to + spaced[0].length
     const quote = spaced[1]
@@ -250,6 +253,12 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   const fallback = quote === undefined && isCodeAhead(text, start) ? at(FALLBACK, text, start) : null
   if (fallback !== null && fallback[0].length > 1)
     return namedValue(source, plainValue(rule, kind, start + fallback[0].length, fallback[1] ?? fallback[2]))
+  if (kind === 'authorization' && sign === ':' && start === to + 1 && text.charCodeAt(start) === 91) {
+    // `Authorization:[Digest username="x"]`, as Go prints a map of lists.
+    const line = text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
+    const end = line.search(/\](?:[ \]]|$)/)
+    if (end > 8 && !line.startsWith('[[REDACTED')) return { rule, start: start + 1, end: start + end }
+  }
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =
     loose &&

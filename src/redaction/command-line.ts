@@ -114,7 +114,7 @@ function isCommandEnd(text: string, index: number, end: number): boolean {
 }
 
 const PIPED =
-  /\b(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}(\\?"[^"\n]{1,400}"|'[^'\n]{1,400}'|[^\s"'|;&)]{1,400})(?:; ?echo [^|\n]{1,200})?\)? {0,4}\|[^|\n]{0,120}$/
+  /(?:\b|m)(?:echo|printf)(?: -[neE]{1,3})?(?: ["']?%s(?:\\n)?["']?)? {1,4}(\\?"[^"\n]{1,400}"|'[^'\n]{1,400}'|[^\s"'|;&)]{1,400})(?:; ?echo [^|\n]{1,200})?\)? {0,4}\|[^|\n]{0,120}$/
 
 /** `echo x | sudo -S …`, `echo x | docker login --password-stdin`: what a program reads from its input. */
 export function detectPiped(source: Source, start: number, end: number): Detection {

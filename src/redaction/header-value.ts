@@ -53,7 +53,7 @@ export function headerValue(
       written,
     )?.[0]
   if (single === undefined) return undefined
-  if (many && /=\s?"?[\w+/%-]{16,}/.test(written.slice(0, 1_000)))
+  if (many && /=\s?\\{0,7}"?[\w+/%-]{16,}/.test(written.slice(0, 1_000)))
     return { rule, start, end: trimEnd(text, start, end) }
   let stop = quote !== undefined || many ? end : start + single.length
   // Longer than what was looked at.

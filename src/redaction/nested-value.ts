@@ -51,13 +51,15 @@ export function detectLongList(source: Source, rule: string, start: number): Det
 /** `"x" -> "y"`, `from x to y`: what a secret was changed to. */
 export function changedTo(source: Source, end: number): { start: number; end: number } | undefined {
   const { text } = source
-  const sign = /^\\?["'`]?\s{1,4}(?:->|→|=>|to)\s{1,4}(\\?["'`]|)(?=[^\s"'`])/.exec(text.slice(end, end + 16))
+  const sign = /^\\?["'`]?\s{1,4}(?:->|→|=>|to)\s{1,4}(\\?["'`]|)(?=[^\s"'`])(?!\w{2,8}:\/)/.exec(
+    text.slice(end, end + 24),
+  )
   if (sign === null) return undefined
   const start = end + sign[0].length
   const quote = sign[1]
   const stop = quote
     ? quotedEnd(source, start, quote)
-    : start + (/^\S{1,200}/.exec(text.slice(start, start + 200))?.[0].length ?? 0)
+    : start + (/^\S{1,4096}/.exec(text.slice(start, start + 4_096))?.[0].length ?? 0)
   if (stop === STARVED || stop <= start) return undefined
   const written = text.slice(start, stop)
   if (written.startsWith('[REDACTED') || (!quote && !looksMixed(written)) || /^\((?:known|sensitive)/.test(written))

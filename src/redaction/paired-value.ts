@@ -10,7 +10,7 @@ const PAIRED =
 const LISTED = /(\\?["'])(?:[ \t]{0,8},[ \t\r]{0,24}(?:\n[ \t]{0,80})?|;s:\d{1,5}:|[ ]{1,2})(?:\\?["'])/y
 /** What sets a variable or a property by its name, and what a list of headers looks like. */
 const SETTING =
-  /\b(?:define|putenv|setenv|set\w{0,24}(?:variable|property|header|env|secret|config)?|put|add\w{0,12}|header)\(\s*\\?["']$/i
+  /(?:\b|m)(?:define|putenv|setenv|set\w{0,24}(?:variable|property|header|env|secret|config)?|put|add\w{0,12}|header)\(\s*\\?["']$/i
 const LIST_BEFORE = /\[\s*\\?["']$|\(\s*\\?["']$|;s:\d{1,4}:\\?["']$|\{s:\d{1,4}:\\?["']$/
 const HEADER_NAME = /^(?:authorization|cookie|apikey|[a-z0-9]+(?:-[a-z0-9]+)+)$/i
 const ELEMENT =

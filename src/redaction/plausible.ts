@@ -41,7 +41,7 @@ const REFERENCE =
 /** Code calls something; in quotes it is one only when it closes. */
 const CALL = /^([\w.]{1,80})\((?:[^)]{0,200}\)?|.{0,200}\))[?!]?;?$/
 const MASK =
-  /^(?:[*•●xX.\u2022-]{3,}|\[REDACTED|\*+[\w-]{0,4}$|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
+  /^(?:[*•●.\u2022-]{3,}|[xX]{3,}|[*•●xX.\u2022-]{3,}$|\[REDACTED|\*+[\w-]{0,4}$|[\w]{0,4}(?:\*{3,}|\.{3,}|…)|<[^>]*(?:redacted|masked|hidden|removed|secret|password|token|key|none|null|your)[^>]*>$|\((?:redacted|hidden|masked|none|null|unset|empty|not set|unknown)\)|(?:your|replace|insert|enter)[-_ ]|\.\.\.)/i
 /** `string | undefined`, `VARCHAR(255)`, `SecretStr`. */
 const DECLARED =
   /^(?:(?:string|str|number|int|bool|boolean|bytes|text|any|null|undefined|unknown|optional|maybe|buffer)(?:\[\])?\s*[|;?,=)]|n?varchar|char\(|(?:secret|secure)_?(?:str|string|bytes)\b|optional\[|\(sensitive|\(known after)/i

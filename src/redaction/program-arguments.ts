@@ -45,6 +45,7 @@ const ROWS: readonly Row[] = [
   ['etcdctl', String.raw`\s--user[ =]["']?[^\s:"']{1,60}:`],
   ['htpasswd', String.raw`\s-(?=[a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+(?: \d{1,2})? \S{1,80} `],
   ['htpasswd', String.raw`\s-(?![a-zA-Z]*n)(?=[a-zA-Z]*b)[a-zA-Z]+(?: \d{1,2})? \S{1,80} \S{1,80} `],
+  ['aws', String.raw`\sconfigure set (?=\S{0,40}(?:secret|token))\S{1,60} `],
   ['netlify', String.raw`\s--auth[ =]`],
   ['radtest', String.raw`^ (?:-\S+ ){0,4}\S{1,60} `],
   ['srcds_run srcds hlds_run', String.raw`\s\+(?:sv_setsteamaccount|rcon_password|sv_password) `],

@@ -18,6 +18,8 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) break
     if (code === 39 && slash !== -1) break
     if (code === 58 && /^:(?:\/\/|\\\/\\\/)/.test(text.slice(index, index + 5))) break
+    // `jdbc:sqlserver://host:1433;password=x@y`: what follows belongs to a name.
+    if (code === 59 && /^;\w{1,40}=/.test(text.slice(index, index + 42))) break
     if (code === 64) {
       // Behind the first slash, an @ belongs to a password only when a host follows.
       if (slash === -1 || isPasswordWithSlash(text, end, index)) at = index
