@@ -74,7 +74,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   if (text.charCodeAt(from - 1) === 47 && (text.slice(from - 9, from) === 'checksum/' || text.startsWith(' HTTP/', to)))
     return undefined
   // `PyJWT-6.7.1`, `libsecret-1-0:amd64`: packages.
-  if (name.length > 6 && (/^lib[a-z]+-\d/.test(name) || /-\d+(?:\.\d+)+$/.test(name))) return undefined
+  if (isDigit(tail) && name.includes('-') && (/^lib[a-z]+-\d/.test(name) || /-\d+(?:\.\d+)+$/.test(name)))
+    return undefined
   // `passwords: ["a", "b"]`.
   if (kind === 'none' && /s$/i.test(name) && LIST_AHEAD.test(text.slice(to, to + 16))) {
     kind = source.judge(name.slice(0, -1))

@@ -23,6 +23,12 @@ export function wordBefore(text: string, from: number): string {
 export function ownerOf(text: string, from: number): string {
   const sign = text.charCodeAt(from - 1)
   if (sign !== 34 && sign !== 39 && sign !== 32) return ''
+  if (sign === 32) {
+    // A member of YAML is the first on its line.
+    let at = from - 1
+    while (at > from - 40 && text.charCodeAt(at) === 32) at--
+    if (text.charCodeAt(at) !== 10) return ''
+  }
   const before = text.slice(Math.max(0, from - 160), from)
   const found =
     /\b(jwt|encrypt|encryption|crypt|crypto|signing|bearer)\\?["']?\s{0,2}(?:[:=]>?\s{0,2}\{[^{}]{0,120}|:[ \t\r]*\n[ \t]+)$/i.exec(

@@ -1,5 +1,5 @@
 /** Values on the lines below their names: members of an object, defaults of a variable, lists, what a debugger prints. */
-import { type Detection, type Source, STARVED } from './boundary.js'
+import { type Detection, isBlank, type Source, STARVED } from './boundary.js'
 import { isSecretKind } from './call.js'
 import { quotedEnd } from './extent.js'
 import { type Name, namedValue, plainValue, ruleOf } from './named-value.js'
@@ -21,7 +21,12 @@ const BLOCK =
 export function detectNested(source: Source, { from, to, kind }: Name): Detection {
   const { text } = source
   if (!isSecretKind(kind)) return undefined
-  const line = text.slice(to, Math.min(source.lineEnd(to), to + 60))
+  let last = source.lineEnd(to)
+  if (last > to + 60) return undefined
+  while (last > to && isBlank(text.charCodeAt(last - 1))) last--
+  const sign = text.charCodeAt(last - 1)
+  if (sign !== 123 && sign !== 62 && sign !== 40) return undefined
+  const line = text.slice(to, last)
   const isBlock = /\b(?:variable|resource|output) ["']$/.test(text.slice(Math.max(0, from - 14), from))
   if (!/(?:[:=]\s{0,4}\{|=>|Some\()\s{0,8}$/.test(line) && !(isBlock && /\{\s{0,8}$/.test(line))) return undefined
   const window = text.slice(to, to + 700)
