@@ -23,6 +23,8 @@ export const PREFIXED: readonly Format[] = [...HOSTING, ...CLOUD, ...MODEL, ...T
 
 /** The longest part of a JSON web token. */
 const MAX_PART = 16_384
+/** The longest secret part of an encoded address. */
+const MAX_ENCODED = 600
 /** How far a token may go on behind what is known of its format. */
 const MAX_REST = 4_096
 
@@ -47,10 +49,19 @@ function tokenEnd(text: string, index: number): number {
   return end
 }
 
-function detectPrefixed(rule: string, token: RegExp): Detector {
+/** A name's word in a mark must not be asked before the mark: it would take what stands behind the token for its value. */
+const NAME_IN_MARK = /^.*?(?:secret|token|key|_pat|auth|sess|pass)(?=.)/i
+
+/** The part of a mark that is sought; the pattern tells the rest. */
+const soughtOf = (mark: string): string => NAME_IN_MARK.exec(mark)?.[0] ?? mark
+
+function detectPrefixed(rule: string, token: RegExp, mark: string): Detector {
   const pattern = sticky(token)
+  const sought = soughtOf(mark).length
+  const next = mark.charCodeAt(sought)
   return (source, start) => {
     const { text } = source
+    if (sought < mark.length && text.charCodeAt(start + sought) !== next) return undefined
     if (!isLong(text, start) || !startsToken(text, start)) return undefined
     source.looks += 1
     pattern.lastIndex = start
@@ -76,6 +87,41 @@ function detectAddress([rule, , secret]: SecretAddress): Detector {
       ? undefined
       : { rule, start: pattern.lastIndex - (found[1] ?? '').length, end: tokenEnd(text, pattern.lastIndex) }
   }
+}
+
+const encodedOf = (mark: string): string => mark.replace(/[/?=]/g, encodeURIComponent)
+
+/** The address is a parameter of another: what it is when decoded tells, and how far that was. */
+function detectEncodedAddress([rule, mark, secret]: SecretAddress): Detector {
+  const pattern = sticky(secret)
+  return (source, start, end) => {
+    const { text } = source
+    source.looks += 1
+    const signs = /^(?:[\w.~-]|%[2-7][0-9A-Fa-f])+/.exec(text.slice(end, end + MAX_ENCODED))?.[0].match(/%..|./g) ?? []
+    const before = text.slice(Math.max(0, start - 20), start).replace(/%2f/gi, '/') + mark
+    pattern.lastIndex = before.length
+    const found = pattern.exec(
+      before + signs.map((sign) => (sign.length === 1 ? sign : decodeURIComponent(sign))).join(''),
+    )
+    if (found === null) return undefined
+    const ended = pattern.lastIndex - before.length
+    const begun = ended - (found[1] ?? '').length
+    const indexOf = (count: number): number => end + signs.slice(0, count).join('').length
+    return { rule, start: indexOf(begun), end: indexOf(ended) }
+  }
+}
+
+const SERVER_KEY = /AAAA[\w-]{7}:[\w-]{100,200}/y
+
+/** Eleven characters, the first four of them `A`, a colon, and the key. */
+function detectServerKey({ text, floor }: Source, _start: number, end: number): Detection {
+  let from = end - 1
+  while (from > floor && from > end - 12 && text.charCodeAt(from - 1) === 65) from--
+  if (text.charCodeAt(from + 11) !== 58 || !startsToken(text, from)) return undefined
+  SERVER_KEY.lastIndex = from
+  return SERVER_KEY.test(text)
+    ? { rule: 'firebase-key', start: from, end: tokenEnd(text, SERVER_KEY.lastIndex) }
+    : undefined
 }
 
 function detectTailed([rule, , of, least, most, behind]: TailedFormat): Detector {
@@ -143,11 +189,13 @@ function detectRailsCookie(source: Source, start: number, end: number): Detectio
 
 /** Every mark, lower-cased where the automaton does so itself, with its detector. */
 export const PROVIDER_RULES: readonly (readonly [mark: string, detect: Detector])[] = [
-  ...PREFIXED.flatMap(([rule, marks, token]) => {
-    const detect = detectPrefixed(rule, token)
-    return marks.split(' ').map((mark) => [mark, detect] as const)
-  }),
+  ...PREFIXED.flatMap(([rule, marks, token]) =>
+    marks.split(' ').map((mark) => [soughtOf(mark), detectPrefixed(rule, token, mark)] as const),
+  ),
   ...ADDRESSES.map((address) => [address[1], detectAddress(address)] as const),
+  ...ADDRESSES.map((address) => [encodedOf(address[1]), detectEncodedAddress(address)] as const),
+  // A mark for each sign behind the run: within a run of any length none ends.
+  ...'bcdefghijklmnopqrstuvwxyz0123456789_-'.split('').map((sign) => [`AAAA${sign}`, detectServerKey] as const),
   ...TAILED.map((format) => [format[1], detectTailed(format)] as const),
   ['eyJ', detectJwt],
   ['BAh7', detectRailsCookie],

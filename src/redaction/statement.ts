@@ -1,5 +1,5 @@
 /** Secrets that a statement around them tells: line protocols, sentences that name them behind, announcements, JSON web keys. */
-import { type Detection, type Source, STARVED } from './boundary.js'
+import { type Detection, runEnd, type Source, STARVED } from './boundary.js'
 import { looksGiven, looksMixed, looksRandom } from './plausible.js'
 
 /** `AUTH x` and `AUTH user x` of Redis and mail, `IDENTIFY x` of chat, `SETUSER user on >x`. */
@@ -27,13 +27,39 @@ export function detectUnlock({ text, final }: Source, _start: number, end: numbe
   return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }
 
-/** The private member of a JSON web key. */
-export function detectJsonWebKey({ text }: Source, _start: number, end: number): Detection {
-  const found = /^\s?"([\w-]{40,2000})"/.exec(text.slice(end, end + 2_004))
-  if (found?.[1] === undefined || !text.slice(Math.max(0, end - 500), end + 2_500).includes('"kty"')) return undefined
-  const from = end + found[0].length - 1 - found[1].length
-  return { rule: 'private-key', start: from, end: from + found[1].length }
+/** How far around a private member others tell that it is one of a JSON web key. */
+const KEY_BEFORE = 500
+const KEY_BEHIND = 2_500
+
+/** What the others are called, also within a string, or as a language shows its objects. */
+const KEY_MEMBER = /kty\\{0,7}["':]|["'](?:dp|dq|qi)\\{0,7}["']/
+const LONGEST_MEMBER = 16
+
+/** A private member of a JSON web key; they come in any order. */
+export function detectJsonWebKey(source: Source, start: number, end: number): Detection {
+  const { text } = source
+  const found = /^\s?\\{0,7}(["'])([\w-]{20,2000})\\{0,7}\1/.exec(text.slice(end, end + 2_020))
+  const secret = found?.[2]
+  if (found === null || secret === undefined || (secret.length < 40 && !/k/i.test(text.slice(start, end))))
+    return undefined
+  const limit = end + KEY_BEHIND
+  const memberIn = (first: number, last: number): number => {
+    const at = text.slice(first, last + LONGEST_MEMBER).search(KEY_MEMBER)
+    return at === -1 || first + at >= last ? -1 : first + at
+  }
+  const member = runEnd(source, Math.max(0, end - KEY_BEFORE), limit, memberIn, detectJsonWebKey)
+  if (member >= limit) return !source.final && text.length < limit + LONGEST_MEMBER ? STARVED : undefined
+  const from = end + found[0].indexOf(secret)
+  return { rule: 'private-key', start: from, end: from + secret.length }
 }
+
+/** `"d":` and what it becomes in a string, in a string in a string, and in Python. */
+export const KEY_MEMBERS: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi'].flatMap((name) => [
+  `"${name}":`,
+  `"${name}\\":`,
+  `"${name}\\\\\\":`,
+  `'${name}':`,
+])
 
 /** The code of an OAuth redirect is worth a token. */
 export function detectCode({ text }: Source, _start: number, end: number): Detection {

@@ -3,7 +3,7 @@ import { detectAssignment } from './assignment.js'
 import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
 import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
-import { detectEncodedKey, detectHeadlessKey, detectKeyBlock, detectPuttyKey } from './key-block.js'
+import { detectEncodedKey, detectHeadlessKey, detectKeyBlock, detectKeyRemainder, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import { PROTOCOL_RULES } from './protocol.js'
 import {
@@ -14,9 +14,11 @@ import {
   detectPasswordFile,
   detectUnlock,
   FOREIGN_NAMES,
+  KEY_MEMBERS,
 } from './statement.js'
+
 import { detectCodes, detectSecretData, detectSecretJson } from './table.js'
-import { detectDataSource, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
+import { detectDataSource, detectEncodedSignature, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
   'pass,pwd,psw,secret,token,key,auth,cred,cookie,jwt,otp,sess,bearer,signature,sig=,_sig,"sig,salt,nonce,_pat,-pat,pat=,pat:,pat",_pw,-pw,pw=,pw:,pw",pin=,pin:,pin",_psk,psk=,psk:,psk",kennwort,senha,contrase,wachtwoord,parola,webhook,requirepass,dockerconfigjson,dockercfg,cvv,cvc=,verification_code,security_code,backup_code,recovery_code,sms_code,hmac,mnemonic,seed phrase,recovery phrase,samlresponse,verifier,device_code,device_id_token,csrf,xsrf,sid=,pw ,registry-config,sonar.login,steamaccount,honeycomb-team,user.info,bundle_,heslo,haslo,salasana,losenord,adgangskode,jelszo,sifre,parool,mdp=,mdp:,clave,unseal,pepper,assertion,_sid,.sid,_seed,seed='.split(
@@ -85,12 +87,16 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['://', detectUserinfo],
   [':\\/\\/', detectUserinfo],
   ['%3a%2f%2f', detectEncodedUserinfo],
+  ...['signature%3d', 'signature%253d', 'sig%3d', 'sig%253d'].map((word) => [word, detectEncodedSignature] as const),
   ['@tcp(', detectDataSource],
   ['@unix(', detectDataSource],
   ['@//', detectDataSource],
   [':thin:', detectDataSource],
   ['---begin ', detectKeyBlock],
   ['--- begin ', detectKeyBlock],
+  ['---begin%20', detectKeyBlock],
+  ['---begin+', detectKeyBlock],
+  ['\n', detectKeyRemainder],
   ['private-lines:', detectPuttyKey],
   ['LS0tLS1CRUdJTi', detectEncodedKey],
   ...[
@@ -128,8 +134,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ['&code=', detectCode],
   ...[':5432:', ':5433:', ':6432:', ':*:'].map((word) => [word, detectPasswordFile] as const),
   ...FOREIGN_NAMES.map((word) => [word, detectForeignName] as const),
-  ['"d":', detectJsonWebKey],
-  ['"k":', detectJsonWebKey],
+  ...KEY_MEMBERS.map((word) => [word, detectJsonWebKey] as const),
   ['"md5', detectPasswordHash],
   ['scram-sha-256$', detectPasswordHash],
   ...PROGRAM_NAMES.map((name) => [name, detectArgument] as const),

@@ -1,5 +1,5 @@
 /** Passwords and tokens in URLs: `scheme://user:password@host`, also escaped or encoded, and Go's `user:password@tcp(…)`. */
-import type { Detection, Source } from './boundary.js'
+import { type Detection, isNameCode, type Source, startsToken } from './boundary.js'
 import { looksRandom } from './plausible.js'
 
 const RULE = 'url-password'
@@ -68,9 +68,23 @@ const userOnly = (user: string, start: number): Detection =>
 export function detectEncodedUserinfo(source: Source, _start: number, end: number): Detection {
   const rest = source.text.slice(end, Math.min(source.lineEnd(end), end + MAX_USERINFO)).split(/%3a%2f%2f/i, 1)[0] ?? ''
   const info = /^((?:(?!%40|%2[Ff])[^\s"'<>&/@])*?)%3[Aa]((?:(?!%40)[^\s"'<>&/@])+)(?=%40|@)/.exec(rest)
-  if (info === null) return undefined
+  if (info === null) return encodedUserOnly(rest, end)
   const start = end + (info[1] ?? '').length + 3
   return { rule: RULE, start, end: start + (info[2] ?? '').length }
+}
+
+function encodedUserOnly(rest: string, start: number): Detection {
+  const user = /^[\w.~-]{20,400}(?=(?:%3[Aa])?(?:%40|@))/.exec(rest)?.[0]
+  return user === undefined ? undefined : userOnly(user, start)
+}
+
+/** `X-Amz-Signature%3D`, `%26sig%3D`: the address is a parameter of another. */
+export function detectEncodedSignature({ text }: Source, start: number, end: number): Detection {
+  const isPart = isNameCode(text.charCodeAt(start - 1)) && !/[-_]/.test(text.charAt(start - 1))
+  if (isPart && !startsToken(text, start)) return undefined
+  const value = /^(?:[\w.~+/-]|%(?:25){0,2}(?:2[BbFf]|3[Dd]))+/.exec(text.slice(end, end + 4_096))?.[0]
+  if (value === undefined || value.length < 20 || !/\d/.test(value)) return undefined
+  return { rule: 'secret', start: end, end: end + value.length }
 }
 
 const GO_USER = /(?:^|[\s"'`=])([\w.-]{1,64}):([^\s"'`]{1,128})$/

@@ -29,6 +29,11 @@ describe('formats of providers', () => {
       `${hex(10)}msh${hex(15)}p1${hex(6)}jsn${hex(12)}`,
       `${mixed(52)}JQQJ99${mixed(26)}`,
       `AAAA${mixed(7)}:APA91b${mixed(134)}`,
+      `AAAA${mixed(7)}:${mixed(140)}`,
+      `t1.${mixed(48)}.${mixed(86)}`,
+      `ory_at_${mixed(43)}.${mixed(43)}`,
+      `cmVmdGtuO${mixed(55)}`,
+      `secret_${mixed(43)}`,
       `bce-v3/ALTAK-${mixed(21)}/${hex(40)}`,
       `APP_USR-${'1234567890123456'}-${'010203'}-${hex(32)}-${'123456789'}`,
       `live_${mixed(30)}`,
@@ -51,6 +56,13 @@ describe('formats of providers', () => {
         assert.match(shown.slice(before.length), /^\[REDACTED:[a-z0-9-]+\]/, token)
         assert.equal(shown.slice(0, before.length) + shown.slice(shown.indexOf(']', before.length) + 1), before + after)
       }
+    }
+  })
+
+  it('with a name in their mark take nothing behind them for its value', () => {
+    for (const token of [`secret_${mixed(43)}`, `github_pat_${mixed(60)}`, `sb_secret_${mixed(36)}`]) {
+      const shown = redactor.text(`<td>${token}</td><td>2026-01-08</td>`)
+      assert.match(shown, /^<td>\[REDACTED:[a-z-]+\]<\/td><td>2026-01-08<\/td>$/)
     }
   })
 

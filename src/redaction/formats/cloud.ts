@@ -22,8 +22,8 @@ export const CLOUD: readonly Format[] = [
   ['jd-key', 'JDC_', /JDC_[A-Z0-9]{24,40}/],
   [
     'yandex-key',
-    'AQVN y0_ t1.9 YC',
-    /AQVN[\w-]{35,40}|y0_[\w-]{30,80}|t1\.9[\w-]{10,400}={0,2}\.[\w-]{40,160}={0,2}|YC(?=[\w-]{0,38}\d)(?=[\w-]{0,38}[a-z])[\w-]{38}(?![\w-])/,
+    'AQVN y0_ t1. YC',
+    /AQVN[\w-]{35,40}|y0_[\w-]{30,80}|t1\.(?:9[\w-]{10,400}|(?=[\w-]{0,100}\d)[\w-]{30,400})={0,2}\.[\w-]{40,160}={0,2}|YC(?=[\w-]{0,38}\d)(?=[\w-]{0,38}[a-z])[\w-]{38}(?![\w-])/,
   ],
   ['ocean-token', 'dop_v1_ doo_v1_ dor_v1_', /do[opr]_v1_[A-Za-z0-9]{40,80}/],
   ['ocean-key', 'DO00 DO80', /DO[08]0[A-Z0-9]{16}(?![A-Za-z0-9])/],
@@ -44,6 +44,11 @@ export const CLOUD: readonly Format[] = [
   ['vercel-token', 'vcp_ vci_ vca_ vcr_ vck_', /vc[piark]_[A-Za-z0-9]{24,80}/],
   ['deno-token', 'ddapi_ ddp_ ddw_ ddo_', /dd(?:api|[pwo])_[A-Za-z0-9]{30,60}/],
   ['scalingo-token', 'tk-us-', /tk-us-[\w-]{48}/],
+  [
+    'identity-token',
+    'ory_',
+    /ory_(?:a[ct]|rt|pat|apikey|st|lo|wak|ps)_(?=[A-Za-z_-]{0,60}\d)[\w-]{24,100}(?:\.[\w-]{24,100})?/,
+  ],
   ['openshift-token', 'sha256~', /sha256~[\w-]{43}/],
   ['swarm-token', 'SWMTKN-', /SWMTKN-\d-[a-z0-9]{40,60}-[a-z0-9]{20,30}/],
   ['cluster-token', 'K10', /K10[a-f0-9]{64}::[\w-]{1,40}:[A-Za-z0-9]{16,64}/],

@@ -23,7 +23,11 @@ export const HOSTING: readonly Format[] = [
   ['composer-token', 'packagist_', /packagist_[a-z]{2,4}_[a-f0-9]{40,80}/],
   ['jsr-token', 'jsrt_ jsrd_ jsrp_', /jsr[tdp]_(?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{30,60}/],
   ['thunderstore-token', 'tss_', /tss_(?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{30,60}/],
-  ['jfrog-key', 'AKCp cmVmd', /AKCp[A-Za-z0-9]{60,80}|cmVmd[A-Za-z0-9]{59,70}(?![A-Za-z0-9+/=])/],
+  [
+    'jfrog-key',
+    'AKCp cmVmd',
+    /AKCp[A-Za-z0-9]{60,80}|cmVmdGtuO[A-Za-z0-9]{55,70}={0,2}|cmVmd[A-Za-z0-9]{59,70}(?![A-Za-z0-9+/=])/,
+  ],
   ['circleci-token', 'CCIPAT_ CCIPRJ_', /CCIP(?:AT|RJ)_[A-Za-z0-9]{16,40}_[a-f0-9]{40}/],
   ['buildkite-token', 'bkua_ bkct_ bkat_ bkpt_ bkaj_ bkpi_', /bk(?:ua|ct|at|pt|aj|pi)_[A-Za-z0-9]{36,120}/],
   ['appveyor-token', 'v2.', /v2\.(?=[a-z]{0,20}\d)[a-z0-9]{20}(?![\w.-])/],
