@@ -148,11 +148,12 @@ const BEHIND_BODY = /={0,2}(?:\\n)?["',\\]{0,3}(?:\x1b\[[\d;]{0,8}m)?[ \t\r]{0,4
 
 /** Where the base64 ends that a line ends with, but for its padding and what may stand behind it. */
 function bodyEnd(text: string, end: number): number {
-  const code = text.charCodeAt(end - 1)
-  if (isBodyCode(code) && (code !== 109 || isBodyCode(text.charCodeAt(end - 3)))) return end
-  // `"`, `'`, `,`, `=`, `\\`, a carriage return, a blank, or the end of a colour.
-  if (code !== 109 && code !== 61 && code !== 34 && code !== 39 && code !== 44 && code !== 92 && !(code <= 32))
-    return end
+  let last = end - 1
+  let code = text.charCodeAt(last)
+  while (last > end - 5 && (code === 13 || code === 32 || code === 9)) code = text.charCodeAt(--last)
+  if (isBodyCode(code) && (code !== 109 || isBodyCode(text.charCodeAt(last - 2)))) return last + 1
+  // `"`, `'`, `,`, `=`, `\\`, or the end of a colour.
+  if (code !== 109 && code !== 61 && code !== 34 && code !== 39 && code !== 44 && code !== 92) return end
   return end - (BEHIND_BODY.exec(text.slice(Math.max(0, end - 24), end))?.[0].length ?? 0)
 }
 

@@ -96,8 +96,10 @@ function detectEncodedAddress([rule, mark, secret]: SecretAddress): Detector {
   const pattern = sticky(secret)
   return (source, start, end) => {
     const { text } = source
-    source.looks += 1
-    const signs = /^(?:[\w.~-]|%[2-7][0-9A-Fa-f])+/.exec(text.slice(end, end + MAX_ENCODED))?.[0].match(/%..|./g) ?? []
+    const encoded = /^(?:[\w.~-]|%[2-7][0-9A-Fa-f])+/.exec(text.slice(end, end + MAX_ENCODED))?.[0] ?? ''
+    // What is decoded in vain is decoded again behind the next mark within it.
+    source.looks += 1 + (encoded.length >> 5)
+    const signs = encoded.match(/%..|./g) ?? []
     const before = text.slice(Math.max(0, start - 20), start).replace(/%2f/gi, '/') + mark
     pattern.lastIndex = before.length
     const found = pattern.exec(
