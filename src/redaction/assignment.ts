@@ -65,7 +65,7 @@ export function detectAssignment(source: Source, start: number, end: number): De
   // The shell's working directory, but for ODBC.
   let kind = name === 'PWD' && /[;&?]/.test(text[from - 1] ?? '') ? 'password' : source.judge(name)
   // `API key: …`, `Access Token: …`: the word before belongs to the name.
-  if ((saysLittle(kind) || kind === 'none') && name.length < 5 && /^keys?$/i.test(name)) {
+  if ((saysLittle(kind) || kind === 'none') && name.length < 5 && isKey(name.toLowerCase())) {
     const before = wordBefore(text, from)
     const owner = before === '' ? ownerOf(text, from) : before
     if (owner !== '' && owner !== 'key') kind = source.judge(`${owner} ${name}`)
@@ -205,6 +205,8 @@ function assignedAt(text: string, to: number): Assigned | undefined {
   return { start: to + found[0].length, sign: found[2] ?? '', quote: found[3], keyQuote: found[1] }
 }
 
+const isKey = (name: string): boolean => name === 'key' || name === 'keys'
+
 /** A random word, or a long one in hex. */
 const isToken = (text: string): boolean => {
   const word = /^[^\s,;]*/.exec(text)?.[0] ?? ''
@@ -251,7 +253,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (tight && /(?:\b|m)arn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
   const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
-  const fallback = quote === undefined && isCodeAhead(text, start) ? at(FALLBACK, text, start) : null
+  const fallback =
+    quote === undefined && !saysLittle(kind) && isCodeAhead(text, start) ? at(FALLBACK, text, start) : null
   if (fallback !== null && fallback[0].length > 1)
     return namedValue(source, plainValue(rule, kind, start + fallback[0].length, fallback[1] ?? fallback[2]))
   if (kind === 'authorization' && sign === ':' && start === to + 1 && text.charCodeAt(start) === 91) {

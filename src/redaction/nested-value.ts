@@ -53,9 +53,20 @@ export function detectLongList(source: Source, rule: string, start: number): Det
   return { rule, start: from, end: from + inner.length }
 }
 
+/** A blank behind the value, and what an arrow or `to` begins with. */
+function isChangeAhead(text: string, end: number): boolean {
+  let at = end
+  while (at < end + 3 && text.charCodeAt(at) > 32) at++
+  if (text.charCodeAt(at) > 32) return false
+  while (at < end + 8 && isBlank(text.charCodeAt(at))) at++
+  const code = text.charCodeAt(at)
+  return code === 45 || code === 61 || code === 116 || code === 0x2192
+}
+
 /** `"x" -> "y"`, `from x to y`: what a secret was changed to. */
 export function changedTo(source: Source, end: number): { start: number; end: number } | undefined {
   const { text } = source
+  if (!isChangeAhead(text, end)) return undefined
   const sign = /^\\?["'`]?\s{1,4}(?:->|→|=>|to)\s{1,4}(\\?["'`]|)(?=[^\s"'`])(?!\w{2,8}:\/)/.exec(
     text.slice(end, end + 24),
   )
