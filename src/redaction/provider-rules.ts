@@ -78,14 +78,20 @@ function isFilled(text: string, end: number): boolean {
   return true
 }
 
+/** The address of a webhook is the secret as a whole: whoever has it may post. */
+const ADDRESS_BEFORE = /https?:(?:\/\/|\\\/\\\/)[\w.-]{0,80}(?:\/[\w.-]{1,40}){0,3}$/
+
 function detectAddress([rule, , secret]: SecretAddress): Detector {
   const pattern = sticky(secret)
-  return ({ text }, _start, end) => {
+  const isWhole = rule.endsWith('-webhook')
+  return (source, from, end) => {
+    const { text, floor } = source
     pattern.lastIndex = end
     const found = pattern.exec(text)
-    return found === null
-      ? undefined
-      : { rule, start: pattern.lastIndex - (found[1] ?? '').length, end: tokenEnd(text, pattern.lastIndex) }
+    if (found === null) return undefined
+    const lead = isWhole ? ADDRESS_BEFORE.exec(text.slice(Math.max(floor, from - 200), from))?.[0].length : undefined
+    const start = lead === undefined ? pattern.lastIndex - (found[1] ?? '').length : from - lead
+    return { rule, start, end: tokenEnd(text, pattern.lastIndex) }
   }
 }
 

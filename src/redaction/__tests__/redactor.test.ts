@@ -30,7 +30,7 @@ const SECRETS = [
   `«hvs.${x(24)}»`,
   `«dop_v1_${'ab'.repeat(32)}»`,
   `«eyJ${x(20)}.eyJ${x(40)}.${x(43)}»`,
-  `https://hooks.slack.com/services/«T000/B000/${x(24)}»`,
+  `«https://hooks.slack.com/services/T000/B000/${x(24)}»`,
   'postgres://app:«s3cret»@db:5432/app',
   'redis://:«s3cret»@cache:6379',
   'https://user:«p%40ss»@example.com/path',

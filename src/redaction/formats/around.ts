@@ -4,6 +4,14 @@ import type { SecretAddress, TailedFormat } from './format.js'
 export const TAILED: readonly TailedFormat[] = [
   ['telegram-token', ':AA', /\d/, 8, 12, /:AA[\w-]{30,40}/],
   ['telegram-token', '%3AAA', /\d/, 8, 12, /%3AAA[\w-]{30,40}/],
+  [
+    'fly-token',
+    'V1 fm',
+    /[Fly]/,
+    3,
+    3,
+    /V1 fm(?:2|1[ar])_[A-Za-z0-9+/_-]{60,4000}={0,3}(?:,fm(?:2|1[ar])_[A-Za-z0-9+/_-]{60,4000}={0,3}){0,4}/,
+  ],
   ['firebase-key', ':APA91b', /[\w-]/, 7, 64, /:APA91b[\w-]{100,200}/],
   ['mailchimp-key', '-us', /[a-f0-9]/, 32, 32, /-us\d{1,2}(?![A-Za-z0-9])/],
   ['terraform-token', '.atlasv1.', /[A-Za-z0-9]/, 10, 20, /\.atlasv1\.[\w=-]{40,90}/],
