@@ -34,31 +34,32 @@ export function argumentLine(source: Source, end: number): ArgumentLine | typeof
 
 const BLANK = /\s/g
 
-/** Adds pieces of the source one after another, each behind a blank. */
-function createCollector(start: number) {
+/** Puts pieces of the source together, and remembers where each character stood. */
+function createCollector(isList: boolean) {
   let line = ''
   const places: number[] = []
+  const piece = (from: number, written: string) => {
+    line += written
+    for (let index = 0; index < written.length; index++) places.push(from + index)
+  }
   return {
-    item(from: number, written: string) {
-      line += ` ${written.replace(BLANK, '_')}`
-      places.push(from - 1)
-      for (let index = 0; index < written.length; index++) places.push(from + index)
+    piece,
+    /** A blank that stands for what is at `place`; none behind another. */
+    blank(place: number) {
+      if (!line.endsWith(' ')) piece(place, ' ')
     },
-    line: (end: number, isList: boolean): ArgumentLine => ({
-      text: line,
-      at: (index) => places[index] ?? end,
-      end: Math.max(start, end),
-      isList,
-    }),
+    /** An item of a list, behind a blank of its own. */
+    item(from: number, written: string) {
+      piece(from - 1, ` ${written.replace(BLANK, '_')}`)
+    },
+    line: (end: number): ArgumentLine => ({ text: line, at: (index) => places[index] ?? end, end, isList }),
   }
 }
 
 function listed(source: Source, start: number, window: string, quote: string): ArgumentLine | typeof STARVED {
-  const collector = createCollector(start)
-  const between = new RegExp(
-    `${quote.replaceAll('\\', '\\\\')}\\s{0,8},?\\s{0,40}${quote.replaceAll('\\', '\\\\')}`,
-    'y',
-  )
+  const collector = createCollector(true)
+  const sign = quote.replaceAll('\\', '\\\\')
+  const between = new RegExp(`${sign}\\s{0,8},?\\s{0,40}${sign}`, 'y')
   let at = 0
   for (;;) {
     between.lastIndex = at
@@ -76,11 +77,11 @@ function listed(source: Source, start: number, window: string, quote: string): A
     at = to
   }
   if (!source.final && window.length < WINDOW && /^["'\\]{1,4}\s{0,8},?\s{0,40}$/.test(window.slice(at))) return STARVED
-  return collector.line(start + at, true)
+  return collector.line(start + at)
 }
 
 function rows(source: Source, start: number, window: string): ArgumentLine | typeof STARVED {
-  const collector = createCollector(start)
+  const collector = createCollector(true)
   let at = window.indexOf('\n')
   while (at !== -1) {
     const next = window.indexOf('\n', at + 1)
@@ -91,7 +92,7 @@ function rows(source: Source, start: number, window: string): ArgumentLine | typ
     collector.item(start + at + 1 + item[1].length, item[2])
     at = next
   }
-  return collector.line(start + (at === -1 ? window.length : at), true)
+  return collector.line(start + (at === -1 ? window.length : at))
 }
 
 /** Colours left out, `\` at the end of a line read as a blank; a `\n` of JSON ends the command. */
@@ -101,35 +102,27 @@ const BREAK =
 function shellLine(source: Source, start: number, window: string): ArgumentLine | typeof STARVED {
   const { text } = source
   const isInQuotes = /"[^\n]*$/.test(text.slice(Math.max(0, start - 400), start))
-  let line = ''
-  const places: number[] = []
-  const add = (from: number, to: number) => {
-    line += window.slice(from, to)
-    for (let index = from; index < to; index++) places.push(start + index)
-  }
+  const collector = createCollector(false)
   let at = 0
   let end = window.length
   BREAK.lastIndex = 0
   for (let found = BREAK.exec(window); found !== null; found = BREAK.exec(window)) {
     const [sign] = found
     if (sign === '\\n' && !isInQuotes) continue
-    add(at, found.index)
+    collector.piece(start + at, window.slice(at, found.index))
     at = found.index + sign.length
     if (sign === '\n' || sign === '\\n') {
       end = found.index
       break
     }
     if (/^\\(?:\r?\n|\\\\n)/.test(sign)) {
-      if (!line.endsWith(' ')) {
-        line += ' '
-        places.push(start + at - 1)
-      }
+      collector.blank(start + at - 1)
       if (at >= window.length && !source.final && window.length < WINDOW) return STARVED
     }
   }
   if (end === window.length) {
-    add(at, end)
+    collector.piece(start + at, window.slice(at, end))
     if (!source.final && window.length < WINDOW) return STARVED
   }
-  return { text: line, at: (index) => places[index] ?? start + end, end: start + end, isList: false }
+  return collector.line(start + end)
 }

@@ -7,7 +7,7 @@ import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 /** Function, and which of its arguments is secret; all that are texts and stand behind it count when it is negative. */
 const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
   [
-    'mysqli_connect( mysqli_real_connect( mysql_connect( mysql_pconnect( new mysqli( __construct( new pdo( ldap_bind( ftp_login( imap_open(',
+    'mysqli_connect( mysql_connect( mysql_pconnect( new mysqli( __construct( new pdo( ldap_bind( ftp_login( imap_open(',
     2,
   ],
   [
@@ -25,6 +25,7 @@ const FUNCTIONS: readonly (readonly [names: string, index: number])[] = [
   ],
   ['pgp_sym_encrypt( pgp_sym_decrypt( aes_encrypt( aes_decrypt( encode_encrypt( des_encrypt( hmac_sha256(', 1],
   ['s3( gcs( plainauth(', 2],
+  ['mysqli_real_connect(', 3],
   ['jwt.sign( jwt.encode( jwt.verify( jwt.decode(', 1],
   ['crypt( old_password( login_with_password(', 0],
 ]
@@ -46,9 +47,7 @@ export function detectCall(source: Source, start: number, end: number): Detectio
   if (index === undefined || (/^\w/.test(name) && /\w/.test(text[start - 1] ?? ''))) return undefined
   source.looks += 1
   let at = end
-  // Its first argument is the connection.
-  const skipped = index + (name.startsWith('mysqli_real_') ? 1 : 0)
-  for (let count = 0; count < skipped; count++) {
+  for (let count = 0; count < index; count++) {
     ARGUMENT.lastIndex = at
     if (!ARGUMENT.test(text)) return undefined
     at = ARGUMENT.lastIndex

@@ -33,18 +33,18 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   }
   const line = argumentLine(source, end)
   if (line === STARVED) return line
-  const found = secretsIn(line.text, name, line.isList ? undefined : (index) => shellLength(source, line, index))
+  const found = secretsIn(line.text, name, line.isList ? undefined : (index) => shellWordOf(source, line, index))
     .map(({ start: from, end: to }) => ({ rule: RULE, start: line.at(from), end: line.at(to - 1) + 1 }))
     .filter((secret) => secret.start >= source.floor)
   return chained(found)
 }
 
-function shellLength(source: Source, line: ArgumentLine, index: number): { from: number; to: number } | undefined {
+/** The word of a shell at an index of its line; what stands in quotes begins behind them. */
+function shellWordOf(source: Source, line: ArgumentLine, index: number): Stretch | undefined {
   const start = line.at(index)
   const word = shellWord(source, start, line.end)
   if (word === undefined) return undefined
-  const from = index + word.start - start
-  return { from, to: from + word.end - word.start }
+  return { start: index + word.start - start, end: index + word.end - start }
 }
 
 interface Stretch {
@@ -56,9 +56,9 @@ interface Stretch {
 function secretsIn(
   line: string,
   name: string,
-  wordAt: (index: number) => { from: number; to: number } | undefined = (from) => {
-    const blank = line.indexOf(' ', from)
-    return { from, to: blank === -1 ? line.length : blank }
+  wordAt: (index: number) => Stretch | undefined = (start) => {
+    const blank = line.indexOf(' ', start)
+    return { start, end: blank === -1 ? line.length : blank }
   },
 ): Stretch[] {
   const found: Stretch[] = []
@@ -66,16 +66,16 @@ function secretsIn(
     before.lastIndex = 0
     for (let match = before.exec(line); match !== null; match = before.exec(line)) {
       const word = wordAt(match.index + match[0].length)
-      if (word === undefined || word.from >= word.to) continue
-      const { from } = word
-      if (line.slice(Math.max(0, from - 10), from) === '[REDACTED:') continue
-      let written = line.slice(from, word.to)
+      if (word === undefined || word.start >= word.end) continue
+      const { start } = word
+      if (line.slice(Math.max(0, start - 10), start) === '[REDACTED:') continue
+      let written = line.slice(start, word.end)
       const host = upToHost === true ? written.lastIndexOf('@') : -1
       if (host > 0) written = written.slice(0, host)
       if (/^(?:\[REDACTED|\$[\w{(]|<|\*{2,}$|%[A-Za-z_]+%$|-\S*$)/.test(written) || written === '') continue
       if (mixed === true && !looksMixed(written) && !looksGiven(written)) continue
-      found.push({ start: from, end: from + written.length })
-      before.lastIndex = Math.max(before.lastIndex, from + written.length)
+      found.push({ start, end: start + written.length })
+      before.lastIndex = Math.max(before.lastIndex, start + written.length)
     }
   }
   found.sort((one, other) => one.start - other.start)
@@ -129,10 +129,7 @@ function givenBefore(given: RegExp, window: string, offset: number): Detection {
   const match = given.exec(window)
   const written = match?.[1]
   if (match === null || written === undefined) return undefined
-  const bare = (/^(["']).*\1$/.test(written) ? written.slice(1, -1) : written.replace(/^\\"(.*)\\"$/, '$1')).replace(
-    /\\n$/,
-    '',
-  )
+  const bare = (/^(\\?["'])(.*)\1$/.exec(written)?.[2] ?? written).replace(/\\n$/, '')
   if (/^(?:\[REDACTED|\$[\w{(]|<|%[A-Za-z_]+%$|-|\*{2,}$)/.test(bare) || bare === '') return undefined
   const at = offset + window.indexOf(bare, match.index + 4)
   return { rule: RULE, start: at, end: at + bare.length }

@@ -59,7 +59,7 @@ const LAST_WORD =
   /^[ \t]{1,40}(?:[0-9] )?(["']?)([^\s"'\u001b]{4,300})\1;?\s*(?:\u001b\[[\d;]{0,16}[A-Za-z]\s*)?(?:#.*)?$/
 const QUOTED_WORD = /^[ \t]{1,40}(?:[0-9] )?(\\?["']|)([^\s"'\\]{4,300})\1;?(?:\\[nr]|["'])/
 
-/** `api_key   x` when nothing else stands on the line: where the value begins and ends; -1 when it is something else. */
+/** `api_key   x` when nothing else stands on the line: where the value begins and ends. */
 export function lineOfTwo(source: Source, from: number, to: number): { start: number; end: number } | undefined {
   const { text } = source
   const lead = leadOf(source, from)

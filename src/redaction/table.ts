@@ -136,7 +136,7 @@ function cellBelow(
 ): Pick<Found, 'start' | 'end'> | undefined {
   if (/^[\s+|=:─┼├┤━-]*$/.test(row.text)) return undefined
   const columns = cut(row.text)
-  const cell = columns[shape === 'bar' && !/^\s*[|│┃]/.test(row.text) ? index : index]
+  const cell = columns[index]
   const found = shape === 'blanks' ? (columns.find((one) => one.from === from) ?? cell) : cell
   if (found === undefined) return undefined
   const lead = /^["'`\s]*/.exec(row.text.slice(found.from, found.to))?.[0].length ?? 0
