@@ -4,6 +4,9 @@ import { createRedactor } from 'skillgate/redaction'
 import { printTable, quantile } from './measure.js'
 
 const MEGABYTE = 1_000_000
+const SIZES = [MEGABYTE / 20, MEGABYTE, 5 * MEGABYTE]
+/** The first ones are read while the engine still compiles. */
+const ROUNDS = 8
 const redactor = createRedactor()
 
 const inspected = JSON.stringify({
@@ -60,7 +63,18 @@ export async function benchRedaction(): Promise<void> {
     redactor.value(given)
     cold.push(performance.now() - started)
   }
-  const hostile = ['token:token:', '"""', '-----BEGIN ', '{"a":', 'authorization: ', 'password: password: ', '://a:b']
+  const hostile = [
+    'token:token:',
+    '"""',
+    '-----BEGIN ',
+    '{"a":',
+    'authorization: ',
+    'password: password: ',
+    '://a:b',
+    'password: aaaaaaaa bbbbbbbb ',
+    'password: hunter2 hunter2 hunter2 hunter2 ',
+    'key=aB3aB3aB3aB3aB3aB3 ',
+  ]
   printTable(
     'Redaction',
     ['what', 'figure'],
@@ -72,10 +86,17 @@ export async function benchRedaction(): Promise<void> {
       ['a short line, built anew', `${(shortMs / 100).toFixed(2)} µs`],
       ['an inspected container, back to back', `${((warmMs - parseMs) / 2).toFixed(1)} µs`],
       ['an inspected container, 0.3 ms and more apart', `${(quantile(cold, 0.5) * 1_000).toFixed(1)} µs`],
-      ...hostile.map((piece) => {
-        const text = arrived(piece.repeat(MEGABYTE / piece.length))
-        return [`1 MB of ${JSON.stringify(piece)}`, `${fastest(2, () => redactor.text(text)).toFixed(0)} ms`]
-      }),
     ],
+  )
+  printTable(
+    'Hostile texts, ms for each MB',
+    ['repeated', ...SIZES.map((size) => `${size / MEGABYTE} MB`)],
+    hostile.map((piece) => [
+      JSON.stringify(piece),
+      ...SIZES.map((size) => {
+        const text = arrived(piece.repeat(size / piece.length))
+        return ((fastest(ROUNDS, () => redactor.text(text)) * MEGABYTE) / size).toFixed(0)
+      }),
+    ]),
   )
 }

@@ -205,6 +205,10 @@ function assignedAt(text: string, to: number): Assigned | undefined {
   return { start: to + found[0].length, sign: found[2] ?? '', quote: found[3], keyQuote: found[1] }
 }
 
+/** `arn:aws:secretsmanager:eu-west-1:1:` before a name: it is part of the name of a resource of AWS. */
+const isResourceName = (before: string): boolean =>
+  before.includes('arn:') && /(?:\b|m)arn:[\w-]*:\S{0,80}$/.test(before)
+
 const isKey = (name: string): boolean => name === 'key' || name === 'keys'
 
 /** A random word, or a long one in hex. */
@@ -250,7 +254,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (quote === undefined && text.charCodeAt(start) === 123 && /[\s"'\\]/.test(text[start + 1] ?? '')) return undefined
   if (kind === 'password' && equals && text.startsWith('neo4j/', start))
     return namedValue(source, plainValue(rule, kind, start + 6, quote))
-  if (tight && /(?:\b|m)arn:[\w-]*:\S{0,80}$/.test(text.slice(Math.max(0, from - 100), from))) return undefined
+  if (tight && isResourceName(text.slice(Math.max(0, from - 100), from))) return undefined
   const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   const fallback =
@@ -262,6 +266,8 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
     const line = text.slice(start, Math.min(source.lineEnd(start), start + 4_096))
     const end = line.search(/\](?:[ \]]|$)/)
     if (end > 8 && !line.startsWith('[[REDACTED')) return { rule, start: start + 1, end: start + end }
+    // What was read in vain is read again behind the next name.
+    source.looks += line.length >> 7
   }
   if (kind === 'authorization') return headerValue(source, { rule, start, quote, from, text })
   const mentioned =

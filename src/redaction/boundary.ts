@@ -206,3 +206,6 @@ export const STARVED = Symbol('starved')
 export type Detection = Found | typeof STARVED | undefined
 /** Looks at a word at `start` … `end` of the source. */
 export type Detector = (source: Source, start: number, end: number) => Detection
+
+/** A word and what is asked where it ends; with a code, only where that follows. */
+export type Row = readonly [word: string, detect: Detector, before?: number]

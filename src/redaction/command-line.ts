@@ -33,7 +33,10 @@ export function detectArgument(source: Source, start: number, end: number): Dete
   }
   const line = argumentLine(source, end)
   if (line === STARVED) return line
-  const found = secretsIn(line.text, name, line.isList ? undefined : (index) => shellWordOf(source, line, index))
+  const secrets = secretsIn(line.text, name, line.isList ? undefined : (index) => shellWordOf(source, line, index))
+  // No program is given many.
+  source.looks += Math.max(0, secrets.length - 1)
+  const found = secrets
     .map(({ start: from, end: to }) => ({ rule: RULE, start: line.at(from), end: line.at(to - 1) + 1 }))
     .filter((secret) => secret.start >= source.floor)
   return chained(found)
@@ -92,17 +95,19 @@ export function shellWord(source: Source, start: number, last = Number.POSITIVE_
     const closing = closingQuote(text, from, end, open[1])
     return { start: from, end: closing === -1 ? end : closing }
   }
-  // A quote that was opened before the value closes behind it.
-  const quoted = /(["'])[^\s"']{0,100}$/.exec(text.slice(Math.max(0, start - 101), start))?.[1]
   let stop = start
   for (; stop < end; stop++) {
     const code = text.charCodeAt(stop)
     if (code === 92 && text.charCodeAt(stop + 1) > 32) stop++
-    else if (code <= 32 || code === 34 || (code === 39 && quoted === "'")) break
+    else if (code <= 32 || code === 34 || (code === 39 && isInQuote(text, start))) break
     else if (isCommandEnd(text, stop, end)) break
   }
   return stop > start ? { start, end: stop } : undefined
 }
+
+/** A quote that was opened before the value closes behind it. */
+const isInQuote = (text: string, start: number): boolean =>
+  /(["'])[^\s"']{0,100}$/.exec(text.slice(Math.max(0, start - 101), start))?.[1] === "'"
 
 /** `;`, `|`, `&` and `)` end a command when nothing of a word follows. */
 function isCommandEnd(text: string, index: number, end: number): boolean {

@@ -66,11 +66,16 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   if (tight && quote === undefined) {
     const run = scopeEnd(text, start)
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    const assigns = /^\s{0,3}=/.test(text.slice(run, run + 4))
+    const assigns = /^[^\S\n]{0,3}=/.test(text.slice(run, run + 4))
     // `Auth:Jwt:SigningSecret = x`: what follows is the name.
     if (assigns && /^[A-Za-z_]\w*(?:[:.][A-Za-z_]\w*)*$/.test(text.slice(start, Math.min(run, start + 80))))
       return undefined
-    if (run > start && !assigns && !looksMixed(text.slice(start, run)) && (run - start >= 400 || saysLittle(kind))) {
+    if (
+      run > start &&
+      !assigns &&
+      (run - start >= 400 || saysLittle(kind)) &&
+      !hasMixedLetters(text.slice(start, run))
+    ) {
       source.judged = Math.max(source.judged, run)
       return undefined
     }
@@ -93,7 +98,7 @@ export function namedValue(source: Source, options: ValueOptions): Detection {
   const surroundings = { quoted: quote !== undefined || element, loose, tight, mentioned }
   if (!judgedValue(source, written, kind, surroundings)) {
     // Scopes (`secret:token:read`) hold nothing that a part of them does not hold.
-    if (tight && !/^\s{0,3}=/.test(text.slice(end, end + 4)) && !/\d/.test(written.slice(0, 400)))
+    if (tight && !/^[^\S\n]{0,3}=/.test(text.slice(end, end + 4)) && !/\d/.test(written.slice(0, 400)))
       source.judged = Math.max(source.judged, Math.min(end, start + 400))
     return undefined
   }
@@ -160,15 +165,17 @@ function isItself(text: string, start: number, written: string): boolean {
   )
 }
 
-/** Where letters, colons and the like end that scopes are made of, 400 characters ahead at most; `start` when a digit or another sign follows. */
+const hasMixedLetters = (letters: string): boolean => /[A-Z]/.test(letters) && looksMixed(letters)
+
+/** Letters, colons and the like, of which scopes are made. */
+const SCOPE = /[A-Za-z:.*]{0,400}/y
+
+/** Where a scope ends, 400 characters ahead at most; `start` when a digit or another sign follows. */
 function scopeEnd(text: string, start: number): number {
-  for (let index = start; index < start + 400; index++) {
-    const code = text.charCodeAt(index)
-    const isScope =
-      (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 58 || code === 46 || code === 42
-    if (!isScope) return code > 32 ? start : index
-  }
-  return start + 400
+  SCOPE.lastIndex = start
+  SCOPE.test(text)
+  const end = SCOPE.lastIndex
+  return end < start + 400 && text.charCodeAt(end) > 32 ? start : end
 }
 
 /** A word of small letters only, as sentences have. */

@@ -111,7 +111,7 @@ export function isPlausible(value: string, kind: KeyKind, { quoted, loose, tight
     return !(loose && !quoted && bare.length < 3)
   }
   if (/^-?\d{1,5}(?:\.\d+)?[a-z%]{0,2}$/i.test(bare)) return false
-  if (tight && !quoted && (TAG.test(bare) || /^[a-z][A-Za-z]*(?:[:.*/-][A-Za-z*]+)*$/i.test(bare))) {
+  if (tight && !quoted && (TAG.test(bare) || /^[a-z]+(?:\*[a-z*]+)?(?:[:./-][a-z*]+)*$/i.test(bare))) {
     return looksMixed(bare) || /^[a-z]{16,}$/.test(bare)
   }
   return !(

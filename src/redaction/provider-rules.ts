@@ -7,6 +7,7 @@ import {
   type Detection,
   type Detector,
   isNameCode,
+  type Row,
   runEnd,
   type Source,
   startsToken,
@@ -35,10 +36,10 @@ const asTable = (belongs: RegExp): Uint8Array =>
 
 /** What tokens consist of; no format is shorter than what is looked at here. */
 const SIGNS = asTable(/[\w.+/=~:%|$!@*#-]/)
-const isLong = (text: string, start: number): boolean =>
-  SIGNS[text.charCodeAt(start + 5)] === 1 &&
-  SIGNS[text.charCodeAt(start + 8)] === 1 &&
-  SIGNS[text.charCodeAt(start + 12)] === 1
+function isLong(text: string, start: number): boolean {
+  for (let index = start + 5; index <= start + 12; index++) if (SIGNS[text.charCodeAt(index)] !== 1) return false
+  return true
+}
 
 const LETTERS = asTable(/\w/)
 /** Vendors lengthen their tokens: what goes on in letters and digits belongs to one. */
@@ -196,9 +197,13 @@ function detectRailsCookie(source: Source, start: number, end: number): Detectio
 }
 
 /** Every mark, lower-cased where the automaton does so itself, with its detector. */
-export const PROVIDER_RULES: readonly (readonly [mark: string, detect: Detector])[] = [
+export const PROVIDER_RULES: readonly Row[] = [
   ...PREFIXED.flatMap(([rule, marks, token]) =>
-    marks.split(' ').map((mark) => [soughtOf(mark), detectPrefixed(rule, token, mark)] as const),
+    marks.split(' ').map((mark): Row => {
+      const sought = soughtOf(mark)
+      const detect = detectPrefixed(rule, token, mark)
+      return sought === mark ? [mark, detect] : [sought, detect, mark.charCodeAt(sought.length)]
+    }),
   ),
   ...ADDRESSES.map((address) => [address[1], detectAddress(address)] as const),
   ...ADDRESSES.map((address) => [encodedOf(address[1]), detectEncodedAddress(address)] as const),

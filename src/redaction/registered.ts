@@ -89,14 +89,16 @@ export function createRegistered(secrets: readonly string[]): Registered | undef
 /** ASCII only, as the automaton folds. */
 const fold = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 
-/** A row of an automaton holds 63 characters; secrets may hold any. */
+const GROUP = 4_000
+
+/** An automaton knows 63 characters and some thousand words; secrets may hold any, and be many. */
 function inGroups(heads: readonly string[]): { automaton: Automaton; offset: number }[] {
   const groups: { automaton: Automaton; offset: number }[] = []
   let first = 0
   let signs = new Set<string>()
   heads.forEach((head, index) => {
     const joined = new Set([...signs, ...head.split('')])
-    if (joined.size > 60) {
+    if (joined.size > 60 || index - first === GROUP) {
       groups.push({ automaton: createAutomaton(heads.slice(first, index)), offset: first })
       first = index
       signs = new Set(head.split(''))

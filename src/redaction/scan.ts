@@ -1,7 +1,7 @@
 /** One pass over a text: each word found asks its own detectors, and nothing else is looked at twice. */
 import { detectAssignment } from './assignment.js'
 import { createAutomaton } from './automaton.js'
-import { createSource, type Detector, type Found, LOOK_BACK, type Source, STARVED } from './boundary.js'
+import { createSource, type Detector, type Found, LOOK_BACK, type Row, type Source, STARVED } from './boundary.js'
 import type { KeyKind } from './key.js'
 import { PROVIDER_RULES } from './provider-rules.js'
 import { PLACEHOLDER, TEXT_RULES } from './text-rules.js'
@@ -53,7 +53,7 @@ export interface KeyNames {
 }
 
 export function createScan(rules: readonly Rule[], judge: (name: string) => KeyKind, names: readonly string[]): Scan {
-  const rows: readonly (readonly [string, Detector])[] = [
+  const rows: readonly Row[] = [
     ['[redacted', SKIP],
     ...rules.map((rule) => [rule.word.toLowerCase(), detectorOf(rule)] as const),
     ...PROVIDER_RULES,
@@ -61,8 +61,11 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     ...names.map((name) => [name.slice(-MAX_WORD), detectAssignment] as const),
   ]
   const judged = remembering(judge)
-  const automaton = createAutomaton(rows.map(([word]) => word.toLowerCase()))
   const detectors = rows.map(([, detect]) => detect)
+  const automaton = createAutomaton(
+    rows.map(([word]) => word.toLowerCase()),
+    (index) => (detectors[index] === detectAssignment ? -1 : rows[index]?.[2]),
+  )
   const lengths = rows.map(([word]) => word.length)
 
   function run(
@@ -79,7 +82,9 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     let askedCrowd = crowd
     let askedSeen = seen
     for (let goesOn = false; ; ) {
-      const end = automaton.next(text, from, ahead === undefined ? limit : ahead.start, goesOn)
+      // Names that were judged already are passed: they would not be looked at.
+      const passed = crowd > CROWDED ? 0 : (source?.judged ?? position.judged)
+      const end = automaton.next(text, from, ahead === undefined ? limit : ahead.start, goesOn, passed)
       if (end === -1) {
         if (ahead === undefined || source === undefined) break
         emit(ahead)
@@ -99,10 +104,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       if (crowd > 0 && (crowd <= CROWDED || gap > SPARSE)) crowd = Math.max(0, crowd - gap / SPARSE)
       seen += gap
       const looks = source.looks
-      const found =
-        crowd > CROWDED
-          ? { rule: 'crowded', start: end, end: source.lineEnd(end) }
-          : detect(source, end, automaton.words())
+      const found = crowd > CROWDED ? restOfLine(source, end) : detect(source, end, automaton.words())
       crowd += source.looks - looks
       if (found === STARVED) {
         const isAhead = ahead !== undefined
@@ -163,6 +165,10 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
 
   return { run, isClean: (text) => automaton.next(text, 0, text.length) === -1 }
 }
+
+/** Nothing behind the end of a line: what follows it may not have arrived yet. */
+const restOfLine = (source: Source, end: number): Found | undefined =>
+  source.text.charCodeAt(end - 1) === 10 ? undefined : { rule: 'crowded', start: end, end: source.lineEnd(end) }
 
 const MAX_NAMES = 2_000
 const MAX_NAME = 288

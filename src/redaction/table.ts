@@ -230,7 +230,12 @@ export function detectBelow(source: Source, { name, from, to, kind }: Name): Det
   const rest = text.slice(to, Math.min(end, to + 160))
   if (end - to > 160 || text.charCodeAt(end) !== 10) return undefined
   const isField = /\bform-data;[^\n]{0,80}name="?$/.test(text.slice(Math.max(0, from - 120), from))
-  if (!isField && !/^(?:[^"'{}[\]:=<>\n]|`[^`\n]{0,80}`|\([^()\n]{0,100}\)){0,120}:[ \t\r]*$/.test(rest))
+  if (
+    !isField &&
+    !/^(?:[^"'{}[\]:=<>\n`(]|`(?:[^`\n]{0,80}`|(?![^`\n]{0,80}`))|\((?:[^()\n]{0,100}\)|(?![^()\n]{0,100}\)))){0,120}:[ \t\r]*$/.test(
+      rest,
+    )
+  )
     return undefined
   const isHeading = !isField && name.length > 0 && /^["'*]{0,2}[:*]*[ \t\r]*$/.test(rest)
   source.looks += 1

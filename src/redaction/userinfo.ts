@@ -17,7 +17,8 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
     const code = text.charCodeAt(index)
     if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) break
     if (code === 39 && slash !== -1) break
-    if (code === 58 && /^:(?:\/\/|\\\/\\\/)/.test(text.slice(index, index + 5))) break
+    if (code === 58 && isSlash(text, index + 1) && (text.startsWith('://', index) || text.startsWith(':\\/\\/', index)))
+      break
     // `jdbc:sqlserver://host:1433;password=x@y`: what follows belongs to a name.
     if (code === 59 && /^;\w{1,40}=/.test(text.slice(index, index + 42))) break
     if (code === 64) {
@@ -34,6 +35,11 @@ export function detectUserinfo(source: Source, _start: number, end: number): Det
   }
   if (at === -1) return undefined
   return inUserinfo(text, end, at, ':')
+}
+
+const isSlash = (text: string, index: number): boolean => {
+  const code = text.charCodeAt(index)
+  return code === 47 || code === 92
 }
 
 const isPasswordWithSlash = (text: string, start: number, at: number): boolean =>

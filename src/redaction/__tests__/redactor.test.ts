@@ -1,5 +1,6 @@
 /** What the redactor recognises, what it leaves alone. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createRedactor } from '../redactor.js'
@@ -118,6 +119,12 @@ describe('texts [S11]', () => {
   for (const text of HARMLESS) {
     it(`${JSON.stringify(text).slice(0, 60)} stays as it is`, () => assert.equal(redactor.text(text), text))
   }
+
+  it('five thousand registered secrets are removed like one', () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => createHash('sha256').update(`${index}`).digest('base64'))
+    const all = createRedactor({ registered: many, placeholder: 'plain' })
+    assert.equal(all.text(many.join(' ')), many.map(() => '[REDACTED]').join(' '))
+  })
 
   it('of two registered secrets that begin alike the longer goes whole', () => {
     const both = createRedactor({ registered: ['shared-part', 'shared-part-and-more'], placeholder: 'plain' })

@@ -44,6 +44,44 @@ describe('streams [S11]', () => {
     )
   })
 
+  const crowded = [
+    'secret_',
+    'token:',
+    'password:',
+    'key',
+    '*',
+    '=',
+    ' ',
+    '\n',
+    'x.',
+    'arn:aws:',
+    '://a:b@',
+    'login -p x',
+  ]
+
+  it('of a crowd as well', () => {
+    const text = fc
+      .tuple(fc.uniqueArray(fc.constantFrom(...crowded), { minLength: 1, maxLength: 4 }), fc.infiniteStream(fc.nat(3)))
+      .map(([few, order]) => [...order.take(400)].map((index) => few[index % few.length]).join(''))
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(), { maxLength: 8 }), (given, cuts) => {
+        assert.equal(streamed(given, cuts), redactor.text(given))
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('nothing on the next line decides about a name, and nothing of it is withheld with a crowd', () => {
+    const crowd = 'secret_'.repeat(110)
+    for (const text of [
+      'password:tokentoken\n=',
+      'key:password:secrettokenkey:\n=',
+      `${crowd}\nsecret_`,
+      `${crowd}\n${crowd}`,
+    ])
+      assert.equal(streamed(text, [text.indexOf('\n') + 1]), redactor.text(text))
+  })
+
   it('so does one character at a time', () => {
     fc.assert(
       fc.property(joined, (text) => {
