@@ -144,18 +144,22 @@ export function detectKeyRemainder(source: Source, start: number): Detection {
 const isBodyCode = (code: number): boolean =>
   (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 47 && code <= 57) || code === 43
 
-const BEHIND_BODY = /={0,2}(?:\\n)?["',\\]{0,3}(?:\x1b\[[\d;]{0,8}m)?[ \t\r]{0,4}$/
-
 /** Where the base64 ends that a line ends with, but for its padding and what may stand behind it. */
 function bodyEnd(text: string, end: number): number {
-  let last = end - 1
-  let code = text.charCodeAt(last)
-  while (last > end - 5 && (code === 13 || code === 32 || code === 9)) code = text.charCodeAt(--last)
-  if (isBodyCode(code) && (code !== 109 || isBodyCode(text.charCodeAt(last - 2)))) return last + 1
-  // `"`, `'`, `,`, `=`, `\\`, or the end of a colour.
-  if (code !== 109 && code !== 61 && code !== 34 && code !== 39 && code !== 44 && code !== 92) return end
-  return end - (BEHIND_BODY.exec(text.slice(Math.max(0, end - 24), end))?.[0].length ?? 0)
+  let at = end
+  while (at > end - 4 && isLineBlank(text.charCodeAt(at - 1))) at--
+  if (text.charCodeAt(at - 1) === 109 && !isBodyCode(text.charCodeAt(at - 3)))
+    at -= /\x1b\[[\d;]{0,8}m$/.exec(text.slice(Math.max(0, at - 11), at))?.[0].length ?? 0
+  const signs = at
+  while (at > signs - 3 && isQuoteOrComma(text.charCodeAt(at - 1))) at--
+  if (at < signs && text.startsWith('\\n', at - 2)) at -= 2
+  const padded = at
+  while (at > padded - 2 && text.charCodeAt(at - 1) === 61) at--
+  return at
 }
+
+const isLineBlank = (code: number): boolean => code === 13 || code === 32 || code === 9
+const isQuoteOrComma = (code: number): boolean => code === 34 || code === 39 || code === 44 || code === 92
 
 /** Where the end marker ends that the lines of base64 below lead to; -1 when they lead to none. Each is read once. */
 function remainderEnd(source: Source, start: number): number | typeof STARVED {

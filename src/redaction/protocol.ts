@@ -1,5 +1,5 @@
 /** Secrets that the form of their line tells, without a name: protocols, files of passwords, codes, phrases, wallets. */
-import { type Detection, type Detector, lineStart, type Source, startsToken } from './boundary.js'
+import { type Detection, type Detector, isNameCode, lineStart, type Source, startsToken } from './boundary.js'
 import { shellWord } from './command-line.js'
 import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 
@@ -72,6 +72,8 @@ const PHRASE_WORDS = [
 /** `"user" "password"` of pgbouncer, alone on its line. */
 function detectQuotedPair(source: Source, start: number, end: number): Detection {
   const { text } = source
+  const last = text.charCodeAt(start - 1)
+  if (!isNameCode(last) && last !== 64) return undefined
   const line = lineStart(source, start)
   if (line === -1 || !/^"[\w.@-]{1,60}$/.test(text.slice(line, start))) return undefined
   const pair = /^((?:[^"\n]|""){4,200})"\s*(?:#.*|"[^"\n]*")?$/.exec(
@@ -85,6 +87,7 @@ function detectQuotedPair(source: Source, start: number, end: number): Detection
 
 /** `user:500:<LM>:<NT>:::` of a dump of Windows' accounts. */
 function detectNtHash({ text, floor }: Source, start: number): Detection {
+  if (text.charCodeAt(start - 33) !== 58 || text.charCodeAt(start - 1) === 58) return undefined
   const hash = /:(?:[0-9a-f]{32}|NO PASSWORD\*+):([0-9a-f]{32})$/i.exec(
     text.slice(Math.max(floor, start - 80), start),
   )?.[1]
