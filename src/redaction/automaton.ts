@@ -44,15 +44,16 @@ export function createAutomaton(words: readonly string[], passing: Passing = () 
     ends[row]?.push(index)
   })
   if (ends.length >> 16 !== 0) throw new RangeError('more than 65,535 beginnings of words')
-  completeEdges(rows, ends)
+  const order = completeEdges(rows, ends)
 
-  // Ending states last: one comparison in the loop tells them.
-  const ending = ends.filter((indexes) => indexes.length !== 0)
-  const firstEnding = ends.length - ending.length
+  // The shortest beginnings first, which most texts stay among, and ending states last: one comparison tells them.
+  const ending = order.map((row) => ends[row] ?? []).filter((indexes) => indexes.length !== 0)
+  const firstEnding = order.length - ending.length
+  const numbers = new Uint16Array(order.length)
   let plain = 0
   let others = firstEnding
-  const numbers = Uint16Array.from(ends, (indexes) => (indexes.length === 0 ? plain++ : others++))
-  const table = new Uint16Array(ends.length << WIDTH_BITS)
+  for (const row of order) numbers[row] = ends[row]?.length === 0 ? plain++ : others++
+  const table = new Uint16Array(order.length << WIDTH_BITS)
   for (let edge = 0; edge < table.length; edge++) {
     const number = numbers[edge >> WIDTH_BITS] as number
     const symbol = edge & ((1 << WIDTH_BITS) - 1)
@@ -84,8 +85,8 @@ function passingOf(indexes: readonly number[], passing: Passing): number[] | und
   return codes.every((code) => code !== undefined) ? [...new Set(codes)] : undefined
 }
 
-/** Adds to each row the edges and words of its longest proper suffix, breadth first. */
-function completeEdges(rows: Uint16Array, ends: number[][]): void {
+/** Adds to each row the edges and words of its longest proper suffix, breadth first, and answers the rows in that order. */
+function completeEdges(rows: Uint16Array, ends: number[][]): number[] {
   const suffixes = new Uint16Array(ends.length)
   const order = [0]
   for (let at = 0; at < order.length; at++) {
@@ -103,4 +104,5 @@ function completeEdges(rows: Uint16Array, ends: number[][]): void {
       }
     }
   }
+  return order
 }

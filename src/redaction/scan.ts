@@ -77,10 +77,9 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     let from = Math.max(position.floor, position.at - MAX_WORD)
     // What was found ahead of its word; the marks on the way to it come first, and may overlap it.
     let ahead: Found | undefined
-    let askedAt = 0
     let { at, floor, crowd, seen } = position
-    let askedCrowd = crowd
-    let askedSeen = seen
+    // Where it is to be asked again when what comes first on the way to it has not arrived.
+    let asked: Omit<Position, 'floor'> = position
     for (let goesOn = false; ; ) {
       // Names that were judged already are passed: they would not be looked at.
       const passed = crowd > CROWDED ? 0 : (source?.judged ?? position.judged)
@@ -99,6 +98,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       source ??= createSource(text, { floor, judged: position.judged, final, judge: judged })
       const crowdBefore = crowd
       const seenBefore = seen
+      const judgedBefore = source.judged
       const gap = end > seen ? end - seen : 0
       // A crowd is over when there is room between its words again.
       if (crowd > 0 && (crowd <= CROWDED || gap > SPARSE)) crowd = Math.max(0, crowd - gap / SPARSE)
@@ -107,29 +107,19 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       const found = crowd > CROWDED ? restOfLine(source, end) : detect(source, end, automaton.words())
       crowd += source.looks - looks
       if (found === STARVED) {
-        const isAhead = ahead !== undefined
-        at = (isAhead ? askedAt : end) - 1
-        Object.assign(position, {
-          at,
-          floor,
-          crowd: isAhead ? askedCrowd : crowdBefore,
-          seen: isAhead ? askedSeen : seenBefore,
-          judged: Math.min(source.judged, at),
-        })
+        if (ahead === undefined) asked = { at: end, crowd: crowdBefore, seen: seenBefore, judged: judgedBefore }
+        at = asked.at - 1
+        Object.assign(position, { ...asked, at, floor, judged: Math.min(asked.judged, at) })
         return
       }
       if (found !== undefined && ahead === undefined && found.start > end && found.end > found.start) {
         ahead = found
-        askedAt = end
-        askedCrowd = crowdBefore
-        askedSeen = seenBefore
+        asked = { at: end, crowd: crowdBefore, seen: seenBefore, judged: judgedBefore }
       } else if (found !== undefined && (ahead === undefined || found.start < ahead.start)) {
         if (found.end > found.start) emit(found)
         if (ahead === undefined && found.next !== undefined) {
           ahead = found.next
-          askedAt = end
-          askedCrowd = crowdBefore
-          askedSeen = seenBefore
+          asked = { at: end, crowd: crowdBefore, seen: seenBefore, judged: judgedBefore }
         }
         if (found.rule === 'crowded') seen = found.end
         source.floor = floor = from = found.end
@@ -138,7 +128,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
           ahead = found.end < ahead.end ? { ...ahead, start: found.end } : ahead.next
         }
       }
-      at = ahead === undefined ? from : askedAt
+      at = ahead === undefined ? from : asked.at
     }
     Object.assign(position, { at: Math.max(at, limit), floor, crowd, seen, judged: source?.judged ?? position.judged })
   }
