@@ -1,7 +1,7 @@
 /** One redactor for every text and every object that leaves: results, errors, log events, HTTP bodies, live output. */
 import type { Found } from './boundary.js'
 import { judgeKey, type KeyKind } from './key.js'
-import { createRegistered } from './registered.js'
+import { createRegistered, type Registered } from './registered.js'
 import { createPosition, createScan, type KeyNames, type Rule } from './scan.js'
 import { createStream, type RedactionStream } from './stream.js'
 import { createWalk, type ValueLimits } from './walk.js'
@@ -72,12 +72,12 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     return quote === '' ? counted.written : quote + counted.written + quote
   }
 
-  const isSettled = (input: string): boolean => input.length <= maxLength && known?.next(input, 0, 0) === undefined
+  const isSettled = (input: string): boolean => input.length <= maxLength && known?.read(input)(0, 0) === undefined
 
   function text(input: string): string {
     try {
       if (typeof input !== 'string' || input.length > maxLength) return UNREADABLE
-      const output = known === undefined ? input : withoutRegistered(input)
+      const output = known === undefined ? input : withoutRegistered(known, input)
       if (scan.isClean(output)) return output
       return scanned(output)
     } catch {
@@ -85,10 +85,11 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     }
   }
 
-  function withoutRegistered(input: string): string {
+  function withoutRegistered({ read }: Registered, input: string): string {
+    const next = read(input)
     let output = ''
     let done = 0
-    for (let found = known?.next(input, 0, 0); found !== undefined; found = known?.next(input, done, done)) {
+    for (let found = next(0, 0); found !== undefined; found = next(done, done)) {
       output += input.slice(done, found.start) + mark(found)
       done = found.end
     }

@@ -13,9 +13,20 @@ interface Form {
   after: number
 }
 
+interface Table {
+  automaton: Automaton
+  /** The index among all heads of its first. */
+  offset: number
+}
+
+interface Match {
+  start: number
+  form?: Form
+}
+
 export interface Registered {
-  /** The next stretch at or behind `from` that is one of the secrets, as far as the text goes. */
-  next(text: string, from: number, floor: number): Found | undefined
+  /** Answers, in ascending order of `from`, the next stretch there or behind that is one of the secrets. */
+  read(text: string): (from: number, floor: number) => Found | undefined
   /** The first index at or behind `from` at which the text ends within what may become one of the secrets. */
   pending(text: string, from: number): number
 }
@@ -38,6 +49,22 @@ export function createRegistered(secrets: readonly string[]): Registered | undef
   const all = [...forms.values()]
   const automata = inGroups(heads)
 
+  function nextIn({ automaton, offset }: Table, text: string, from: number): Match | undefined {
+    for (
+      let end = automaton.next(text, from, text.length);
+      end !== -1;
+      end = automaton.next(text, end - MIN_REGISTERED + 1, text.length)
+    ) {
+      const start = end - MIN_REGISTERED
+      const form = automaton
+        .words()
+        .map((word) => matchAt(text, start, lists[word + offset] ?? []))
+        .find((found) => found !== undefined)
+      if (form !== undefined) return { start, form }
+    }
+    return undefined
+  }
+
   function matchAt(text: string, start: number, candidates: readonly Form[]): Form | undefined {
     return candidates.find(({ written, folded }) =>
       folded ? text.slice(start, start + written.length).toLowerCase() === written : text.startsWith(written, start),
@@ -45,27 +72,20 @@ export function createRegistered(secrets: readonly string[]): Registered | undef
   }
 
   return {
-    next(text, from, floor) {
-      let best: Found | undefined
-      for (const { automaton, offset } of automata) {
-        const limit = best === undefined ? text.length : Math.min(text.length, best.start + MIN_REGISTERED)
-        for (
-          let end = automaton.next(text, from, limit);
-          end !== -1;
-          end = automaton.next(text, end - MIN_REGISTERED + 1, limit)
-        ) {
-          const start = end - MIN_REGISTERED
-          const form = automaton
-            .words()
-            .map((word) => matchAt(text, start, lists[word + offset] ?? []))
-            .find((found) => found !== undefined)
-          if (form === undefined) continue
-          const found = widened(text, start, form, floor)
+    read(text) {
+      // Each table reads the text once: what it found further ahead is kept.
+      const ahead = automata.map((): Match | undefined => ({ start: -1 }))
+      return (from, floor) => {
+        let best: Found | undefined
+        for (const [index, table] of automata.entries()) {
+          let match = ahead[index]
+          if (match !== undefined && match.start < from) ahead[index] = match = nextIn(table, text, from)
+          if (match?.form === undefined) continue
+          const found = widened(text, match.start, match.form, floor)
           if (best === undefined || found.start < best.start) best = found
-          break
         }
+        return best
       }
-      return best
     },
     pending(text, from) {
       for (let index = Math.max(from, text.length - longest); index < text.length; index++) {
@@ -92,8 +112,8 @@ const fold = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter
 const GROUP = 4_000
 
 /** An automaton knows 63 characters and some thousand words; secrets may hold any, and be many. */
-function inGroups(heads: readonly string[]): { automaton: Automaton; offset: number }[] {
-  const groups: { automaton: Automaton; offset: number }[] = []
+function inGroups(heads: readonly string[]): Table[] {
+  const groups: Table[] = []
   let first = 0
   let signs = new Set<string>()
   heads.forEach((head, index) => {

@@ -40,11 +40,12 @@ function createRegisteredStage(known: Registered, mark: StreamOptions['mark']): 
   let held = ''
   return (piece, final) => {
     held += piece
+    const next = known.read(held)
     let output = ''
     let done = 0
     for (;;) {
       const pending = final ? held.length : known.pending(held, done)
-      const found = known.next(held, done, done)
+      const found = next(done, done)
       // What begins behind the first open end may yet turn out to be longer, or to begin earlier.
       if (found === undefined || (!final && found.start >= pending)) {
         output += held.slice(done, pending)

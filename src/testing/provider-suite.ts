@@ -150,11 +150,11 @@ export function testProvider(name: string, { open, skip }: ProviderSuiteOptions)
 
     test('images have a name, a size and a date, and at most limit rows', async () => {
       const images = rowsIn(await get('/images?limit=100'), 'images')
-      assert.ok(images.length > 0)
+      assert.ok(images.length > 0, 'there is an image')
       for (const image of images) {
         for (const field of ['id', 'repository', 'tag']) assert.equal(typeof image[field], 'string', field)
-        assert.ok(Number.isFinite(image.size))
-        assert.ok(!Number.isNaN(Date.parse(String(image.created))))
+        assert.ok(Number.isFinite(image.size), `size: ${image.size}`)
+        assert.ok(!Number.isNaN(Date.parse(String(image.created))), `created: ${image.created}`)
       }
       assert.equal(rowsIn(await get('/images?limit=1'), 'images').length, 1)
     })
@@ -187,7 +187,7 @@ export function testProvider(name: string, { open, skip }: ProviderSuiteOptions)
           signal: AbortSignal.timeout(1),
         }),
       )
-      assert.ok(performance.now() - startedAt < 1_000)
+      assert.ok(performance.now() - startedAt < 1_000, 'it settles within a second')
     })
 
     testRuns(() => fixture)

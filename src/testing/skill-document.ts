@@ -30,7 +30,7 @@ export function assertSkillDocument(folder: string | URL, name: string): void {
   assert.equal(fields.get('name'), name)
   assert.equal(basename(directory), name, "the folder's name is the skill's")
   assert.match(name, /^[a-z0-9]+(-[a-z0-9]+)*$/)
-  assert.ok(name.length <= 64)
+  assert.ok(name.length <= 64, 'name is at most 64 characters')
   const description = fields.get('description') ?? ''
   assert.ok(description !== '' && description.length <= 1024, 'description is 1-1024 characters')
   assert.ok((fields.get('compatibility') ?? '').length <= 500, 'compatibility is at most 500 characters')

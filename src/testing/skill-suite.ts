@@ -85,13 +85,13 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
 
   describe(`skill: ${meta.name}`, () => {
     test('the suite was given at least one call that is right, and only actions that exist', () => {
-      assert.ok(calls.length > 0)
+      assert.ok(calls.length > 0, 'the suite needs at least one call that is right')
       for (const action of Object.keys(valid)) assert.ok(meta.actions.includes(action), action)
     })
 
     test('meta describes exactly the tools that there are', () => {
       assert.match(meta.name, /^[a-z0-9]+(-[a-z0-9]+)*$/)
-      assert.ok(meta.version !== '' && meta.description !== '' && meta.layer !== '')
+      assert.ok(meta.version !== '' && meta.description !== '' && meta.layer !== '', 'no field of meta is empty')
       assert.deepEqual(
         meta.tools,
         [...tools.values()].map((tool) => tool.meta),
@@ -104,8 +104,8 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
         assert.equal(tool.meta.name, name)
         assert.equal(tool.meta.skill, meta.name)
         assert.ok(name.endsWith(`.${tool.meta.action}`), name)
-        assert.ok(tool.meta.description !== '')
-        assert.ok(['read', 'write', 'destroy'].includes(tool.meta.risk))
+        assert.ok(tool.meta.description !== '', `${name} has a description`)
+        assert.ok(['read', 'write', 'destroy'].includes(tool.meta.risk), `${name} has the risk ${tool.meta.risk}`)
       }
     })
 
@@ -117,7 +117,7 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
 
       test(`${name} takes the empty constraints, and judges without effects`, () => {
         const tool = tools.get(name)
-        assert.ok(tool !== undefined)
+        assert.ok(tool !== undefined, `there is no tool ${name}`)
         if (constraints !== null) tool.parseConstraints({})
         assert.throws(() => tool.parseConstraints({ skillgate_unknown: 1 }), { code: 'INVALID_INPUT' })
         const given = valid[tool.meta.action]
@@ -128,7 +128,7 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
         const objection = tool.judge(parsed, narrowed)
         assert.deepEqual(tool.judge(parsed, narrowed), objection)
         if (objection === undefined) return
-        assert.ok(objection.reason !== '')
+        assert.ok(objection.reason !== '', 'an objection has a reason')
         assert.equal(tool.judge(parsed, tool.parseConstraints(objection.fix ?? {})), undefined, 'the fix must allow it')
       })
     }
@@ -142,7 +142,7 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
           assert.equal(metadata.success, true, JSON.stringify(metadata.error))
           assert.equal(metadata.action, action)
           assert.equal(metadata.layer, meta.layer)
-          assert.ok(client.seen.length > 0)
+          assert.ok(client.seen.length > 0, 'the client was asked')
         }
       })
 
@@ -209,7 +209,7 @@ export function testSkill(skill: Skill, { valid, answer, folder, longestMs = 30_
     test('an unknown action is INVALID_ACTION and the message lists the valid ones', async () => {
       for (const action of ['skillgate_unknown', 'toString', 'constructor', '', 7, {}, []]) {
         const { error } = await refusal({ action }, 'INVALID_ACTION')
-        for (const known of meta.actions) assert.ok(error.message.includes(known))
+        for (const known of meta.actions) assert.ok(error.message.includes(known), `the message names ${known}`)
       }
     })
 
@@ -234,15 +234,15 @@ function assertResult(answer: SkillResult): SkillResult {
   assert.deepEqual(JSON.parse(JSON.stringify(answer)), answer, 'a result is plain JSON data')
   if (metadata.success === false) {
     const { code, message, retriable, details, ...more } = metadata.error
-    assert.ok(Object.hasOwn(FAILURES, code), code)
-    assert.ok(typeof message === 'string' && message !== '')
+    assert.ok(Object.hasOwn(FAILURES, code), `unknown code: ${code}`)
+    assert.ok(typeof message === 'string' && message !== '', 'an error has a message')
     assert.ok(result.startsWith(`Error: ${message}`), result.slice(0, 200))
     assert.equal(typeof retriable, 'boolean')
-    assert.ok(details === undefined || Object.keys(details).length > 0)
+    assert.ok(details === undefined || Object.keys(details).length > 0, 'details are not empty')
     assert.deepEqual(more, {})
   } else {
     assert.equal(metadata.success, true)
-    assert.ok(!('error' in metadata))
+    assert.ok(!('error' in metadata), 'a success has no error')
   }
   return answer
 }

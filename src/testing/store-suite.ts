@@ -78,7 +78,10 @@ export function testStore(name: string, { open, reopen, skip }: StoreSuiteOption
         appended.flat().map(({ event_id }) => event_id),
       )
       for (const [index, { position }] of found.entries()) {
-        assert.ok(Number.isSafeInteger(position) && position > (found[index - 1]?.position ?? 0))
+        assert.ok(
+          Number.isSafeInteger(position) && position > (found[index - 1]?.position ?? 0),
+          `position ${position} stands behind ${found[index - 1]?.position}`,
+        )
       }
     })
 
@@ -145,7 +148,7 @@ export function testStore(name: string, { open, reopen, skip }: StoreSuiteOption
       const events = await read('s1')
       const isNext = createVerifier(undefined)
       assert.equal(events.length, 50)
-      assert.ok(events.every(isNext))
+      assert.ok(events.every(isNext), 'the chain is valid')
       assert.equal(new Set(events.map(({ body }) => JSON.parse(body).data.text)).size, 50)
     })
 
