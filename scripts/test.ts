@@ -7,10 +7,11 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { type Engine, engineEnvironment, ensurePackages, startDocker, startPodman } from './engine.js'
-import { changedAt, findFiles } from './file-search.js'
+import { findFiles } from './file-search.js'
+import { buildIfStale } from './fresh-build.js'
 import { ensurePostgres, type Postgres, startPostgres } from './postgres.js'
 import { progress } from './progress.js'
-import { exitCode, runTool, startNode } from './tool-run.js'
+import { exitCode, startNode } from './tool-run.js'
 
 const PLACES: readonly [directory: string, pattern: RegExp][] = [
   ['src', /\/__tests__\/[^/]+\.test\.ts$/],
@@ -42,15 +43,6 @@ function selectFiles(words: readonly string[]): string[] {
     )
   }
   return selected
-}
-
-async function buildIfStale(): Promise<void> {
-  const isSource = (path: string) => /\.ts$/.test(path) && !path.includes('/__tests__/')
-  const sources = ['src', 'skills'].flatMap((directory) => findFiles(directory, isSource))
-  const newest = Math.max(...[...sources, 'tsup.config.ts', 'package.json'].map(changedAt))
-  if (changedAt('dist/index.js') >= newest && changedAt('dist/index.d.ts') >= newest) return
-  progress('building dist, which is missing or older than the sources')
-  await runTool('tsup')
 }
 
 /** Where the live tests find a PostgreSQL: the one that is given, or a throwaway one. */

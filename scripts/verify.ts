@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildIfStale } from './fresh-build.js'
 import { progress } from './progress.js'
 import { exitCode, projectRoot, runTool, startNode } from './tool-run.js'
 
@@ -19,7 +20,7 @@ const STEPS: readonly Step[] = [
   { name: 'types', run: () => runTool('tsc', '--noEmit') },
   { name: 'lint and format', run: () => runTool('biome', 'check', '--error-on-warnings', '.') },
   { name: 'unused code', run: () => runTool('knip') },
-  { name: 'build', run: () => runTool('tsup') },
+  { name: 'build', run: buildIfStale },
   { name: 'package', run: checkPackage },
   { name: 'documents', run: () => runScript('scripts/docs-check.ts') },
   { name: 'tests', run: () => runScript('scripts/test.ts') },

@@ -248,9 +248,14 @@ async function runIn(
   over: Partial<RunSpec> = {},
   options: RequestOptions = {},
 ): Promise<RunOutcome> {
-  const answer = await provider.request('POST', '/containers/run', specOf(image, cmd, over), options)
-  assert.deepEqual((answer as { warnings?: string[] }).warnings ?? [], [])
-  return (answer as { run: RunOutcome }).run
+  for (let attempt = 1; ; attempt++) {
+    const answer = await provider.request('POST', '/containers/run', specOf(image, cmd, over), options)
+    const { run, warnings = [] } = answer as { run: RunOutcome; warnings?: string[] }
+    // Podman under load may close the output too early, and is told apart: then not every probe was heard.
+    if (attempt < 3 && warnings.some((warning) => warning.includes('closed the output'))) continue
+    assert.deepEqual(warnings, [])
+    return run
+  }
 }
 
 /** What each of the program's probes printed, just once. */
