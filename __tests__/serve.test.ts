@@ -130,6 +130,11 @@ describe('the Docker skill example on the fake engine', () => {
   it('[S10] runs the container, and audit, validation and replay tell of it without executing again', async () => {
     const { sessionId, run } = await followExample(cli, image)
     assert.equal(outputOf(run), 'Hello from Docker!\n')
+    // The answer may be there before the container is gone.
+    await until(
+      () => engine.containers.size === 0 || undefined,
+      () => 'the container is still there',
+    )
     const asked = engine.requests.length
     await checkLog(cli, sessionId, run)
     assert.equal(engine.requests.length, asked)
