@@ -300,6 +300,7 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (
     equals &&
     quote === undefined &&
+    isDigit(text.charCodeAt(start)) &&
     /^\d{1,3} ?[;[]/.test(text.slice(start, start + 5)) &&
     wordBefore(text, from) !== ''
   )

@@ -233,9 +233,23 @@ function isNumberedWord(text: string): boolean {
   return end > 0
 }
 
-/** The signs that random text is written with: `+/=_.~:%-`. */
-const SIGNS = new Uint8Array(128)
-for (const sign of '+/=_.~:%-') SIGNS[sign.charCodeAt(0)] = 1
+const BEYOND_SMALL_HEX = 8
+const BEYOND_CAPITAL_HEX = 16
+const BEYOND_DATE = 32
+const BEYOND_RANDOM = 64
+/** What each ASCII character is, and what a text with it cannot be. */
+const TRAITS = Uint8Array.from(KINDS, (kind, code) => {
+  const sign = String.fromCharCode(code)
+  return (
+    kind |
+    (/[0-9a-f]/.test(sign) ? 0 : BEYOND_SMALL_HEX) |
+    (/[0-9A-F]/.test(sign) ? 0 : BEYOND_CAPITAL_HEX) |
+    (/[0-9+\-.:TZ]/.test(sign) ? 0 : BEYOND_DATE) |
+    (/[\w+/=.~:%-]/.test(sign) ? 0 : BEYOND_RANDOM)
+  )
+})
+const ANY_KIND = LOWER | UPPER | DIGIT
+const BEYOND_HEX = BEYOND_SMALL_HEX | BEYOND_CAPITAL_HEX
 
 /** Random characters: long, of several classes that alternate, and no hash, uuid, path, date or version. */
 export function looksRandom(text: string): boolean {
@@ -243,28 +257,22 @@ export function looksRandom(text: string): boolean {
   let seen = 0
   let runs = 0
   let before = -1
-  let beyondHex = 0
-  let beyondDate = !(kindAt(text, 0) === DIGIT)
   let camel = false
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    if (code >= 128) return false
-    const kind = KINDS[code] as number
-    if (kind === OTHER && SIGNS[code] !== 1) return false
-    seen |= kind
-    if (kind !== before) runs++
+    const traits = code < 128 ? (TRAITS[code] as number) : BEYOND_RANDOM
+    if ((traits & BEYOND_RANDOM) !== 0) return false
+    seen |= traits
+    const kind = traits & ANY_KIND
+    if (kind === before) continue
+    runs++
     if (kind === UPPER && before === LOWER) camel = true
     if (kind === LOWER && before === UPPER && index >= 2 && kindAt(text, index - 2) === UPPER) camel = true
     before = kind
-    // Bit 1: no hex in small letters; bit 2: none in capitals.
-    if (kind === OTHER) beyondHex |= 3
-    else if (kind === LOWER) beyondHex |= code > 102 ? 3 : 2
-    else if (kind === UPPER) beyondHex |= code > 70 ? 3 : 1
-    if (!(kind === DIGIT || (code >= 43 && code <= 46 && code !== 44) || code === 58 || code === 84 || code === 90))
-      beyondDate = true
   }
   if ((seen & DIGIT) === 0 && !(camel && (seen & LOWER) !== 0 && (seen & UPPER) !== 0)) return false
-  if (beyondHex !== 3 || !beyondDate || runs / text.length <= 0.34) return false
+  if ((seen & BEYOND_HEX) !== BEYOND_HEX || runs / text.length <= 0.34) return false
+  if ((seen & BEYOND_DATE) === 0 && kindAt(text, 0) === DIGIT) return false
   if (text.startsWith('sha') && /^sha\d+[:-]/.test(text)) return false
   // Words in capitals and small letters are a name.
   if (camel && /^(?:[a-z]{2,}|[A-Z][a-z]{2,}|[A-Z]{2,}(?![a-z]))(?:[A-Z][a-z]{2,})+\d?$/.test(text)) return false

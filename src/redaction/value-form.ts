@@ -6,6 +6,8 @@ export function quoteAround(source: Source, from: number, start: number): string
   const { text } = source
   let open = from
   while (open > from - 2 && text.charCodeAt(open - 1) === 45) open--
+  const sign = text.charCodeAt(open - 1)
+  if (sign !== 34 && sign !== 39) return undefined
   const quote = /(?:^|[\s,([=])((\\?)["'])$/.exec(text.slice(Math.max(0, open - 4), open))?.[1]
   if (quote === undefined) return undefined
   const line = text.slice(start, Math.min(source.lineEnd(start), start + 400))

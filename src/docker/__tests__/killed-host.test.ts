@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import type { RunOutcome } from '../../core/run-spec.js'
 import { createFakeEngine } from '../../testing/index.js'
 import { createDockerProvider } from '../index.js'
@@ -14,7 +15,17 @@ import { createRunLabels } from '../run-labels.js'
 import { engineCall } from './engine-fixture.js'
 import { runSpec } from './run-fixture.js'
 
-const HOST_PROGRAM = fileURLToPath(new URL('./killed-host.ts', import.meta.url))
+/** In one piece: many hosts start here. */
+const HOST_PROGRAM = fileURLToPath(new URL('../../../node_modules/.cache/skillgate/killed-host.mjs', import.meta.url))
+await build({
+  entryPoints: [fileURLToPath(new URL('./killed-host.ts', import.meta.url))],
+  outfile: HOST_PROGRAM,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+})
+
 /** ping, version, sweep, info, image, create, inspect, attach, start, wait, inspect, delete. */
 const CALLS = 12
 
@@ -27,7 +38,7 @@ interface Round {
 
 /** How the host ended: `SIGKILL`, or 3 when its run was over before. */
 async function killedAt(host: string, image: string, key: string, { calls, wait }: Round): Promise<string | number> {
-  const args = ['--import', 'tsx', HOST_PROGRAM, host, image, key, String(calls), String(wait)]
+  const args = [HOST_PROGRAM, host, image, key, String(calls), String(wait)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] })
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
   return signal ?? code ?? 'nothing'
@@ -88,7 +99,7 @@ async function killAndCollect(
 ): Promise<{ fate: Fate; name: string }> {
   const key = randomBytes(32).toString('hex')
   const runId = `run_${key.slice(0, 8)}/s1`
-  const args = ['--import', 'tsx', HOST_PROGRAM, host, image, key, String(calls), String(wait), runId]
+  const args = [HOST_PROGRAM, host, image, key, String(calls), String(wait), runId]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
   child.stdout.on('data', (bytes) => {

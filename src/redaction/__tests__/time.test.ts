@@ -228,7 +228,7 @@ describe('time', () => {
   function timesALoop(text: string): number {
     let redacted = Number.POSITIVE_INFINITY
     let looped = Number.POSITIVE_INFINITY
-    const until = performance.now() + 1_000
+    const until = performance.now() + 500
     for (let round = 0; round < 8 || (performance.now() < until && round < 60); round++) {
       const started = performance.now()
       redactor.text(text)
@@ -262,7 +262,7 @@ describe('time', () => {
     it(`fifty kilobytes of ${JSON.stringify(piece)} cost so many times a bare loop over them, and no more`, () => {
       const text = Buffer.from(piece.repeat(Math.ceil(50_000 / piece.length))).toString('utf8')
       const times = timesALoop(text)
-      assert.ok(times < 60, `${times.toFixed(0)} times as long`)
+      assert.ok(times < 80, `${times.toFixed(0)} times as long`)
     })
   }
 
