@@ -113,6 +113,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 try {
+  const unknown = process.argv.slice(2)
+  if (unknown.length > 0) throw new Error(`it takes no arguments, but was given ${unknown.join(' ')}`)
   process.exitCode = await demo()
 } catch (error) {
   process.exitCode = 1

@@ -141,6 +141,17 @@ export function detectKeyRemainder(source: Source, start: number): Detection {
   return end === -1 ? undefined : { rule: RULE, start: behindEscape(text, from, to), end }
 }
 
+/** A quick look at a few characters of a line that ends at `end`: no remainder of a key ends so. */
+export function endsInWords(text: string, end: number): boolean {
+  const last = text.charCodeAt(end - 1)
+  if (!isBodyCode(last) || last === 109) return false
+  return !(
+    isBodyCode(text.charCodeAt(end - 6)) &&
+    isBodyCode(text.charCodeAt(end - 12)) &&
+    isBodyCode(text.charCodeAt(end - 24))
+  )
+}
+
 const isBodyCode = (code: number): boolean =>
   (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 47 && code <= 57) || code === 43
 

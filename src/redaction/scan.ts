@@ -3,6 +3,7 @@ import { detectAssignment } from './assignment.js'
 import { createAutomaton } from './automaton.js'
 import { createSource, type Detector, type Found, LOOK_BACK, type Row, type Source, STARVED } from './boundary.js'
 import type { KeyKind } from './key.js'
+import { endsInWords } from './key-block.js'
 import { PROVIDER_RULES } from './provider-rules.js'
 import { PLACEHOLDER, TEXT_RULES } from './text-rules.js'
 
@@ -94,7 +95,7 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
       }
       goesOn = true
       from = end
-      if (end <= at) continue
+      if (end <= at || (text.charCodeAt(end - 1) === 10 && endsInWords(text, end - 1))) continue
       source ??= createSource(text, { floor, judged: position.judged, final, judge: judged })
       const crowdBefore = crowd
       const seenBefore = seen
