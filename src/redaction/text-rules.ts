@@ -25,7 +25,7 @@ const NAME_WORDS =
     ',',
   )
 
-/** `Bearer x`, `Basic x` where no header's name stands before it. */
+/** `Bearer x`, `Basic x`, Okta's `SSWS x` where no header's name stands before it. */
 function detectScheme(source: Source, start: number, end: number): Detection {
   const { text } = source
   if (!startsToken(text, start) || !/[ \t:=+]/.test(text[end] ?? '')) return undefined
@@ -117,6 +117,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ].map((word) => [word, detectHeadlessKey] as const),
   ['bearer', detectScheme],
   ['basic', detectScheme],
+  ['ssws', detectScheme],
   ...'recovery codes,backup codes,scratch codes,one-time codes,recovery keys,recovery key,unseal keys,emergency codes'
     .split(',')
     .map((word) => [word, detectCodes] as const),

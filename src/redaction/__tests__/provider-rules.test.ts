@@ -32,6 +32,8 @@ describe('formats of providers', () => {
       `AAAA${mixed(7)}:${mixed(140)}`,
       `t1.${mixed(48)}.${mixed(86)}`,
       `ory_at_${mixed(43)}.${mixed(43)}`,
+      `dbtc_${mixed(40)}`,
+      `dbtu_${mixed(40)}`,
       `cmVmdGtuO${mixed(55)}`,
       `secret_${mixed(43)}`,
       `bce-v3/ALTAK-${mixed(21)}/${hex(40)}`,

@@ -41,6 +41,7 @@ const SECRETS = [
   '"X-Registry-Auth": "«eyabc123»"',
   'x-api-key: «abcdef»',
   `bearer «${x(20)}»`,
+  `said: SSWS «00HF_${x(37)}»`,
   'Cookie: «sid=abc; theme=dark»',
   'Set-Cookie: «sid=abc; HttpOnly»',
   'mysql --password «hunter2» -h db',
