@@ -12,6 +12,9 @@ export const TAILED: readonly TailedFormat[] = [
     3,
     /V1 fm(?:2|1[ar])_[A-Za-z0-9+/_-]{60,4000}={0,3}(?:,fm(?:2|1[ar])_[A-Za-z0-9+/_-]{60,4000}={0,3}){0,4}/,
   ],
+  ...['development', 'production', 'staging', 'test'].map(
+    (stage): TailedFormat => ['unleash-token', `:${stage}.`, /[\w*-]/, 1, 40, /:[a-z]+\.[a-f0-9]{40,64}(?![\w-])/],
+  ),
   ['firebase-key', ':APA91b', /[\w-]/, 7, 64, /:APA91b[\w-]{100,200}/],
   ['mailchimp-key', '-us', /[a-f0-9]/, 32, 32, /-us\d{1,2}(?![A-Za-z0-9])/],
   ['terraform-token', '.atlasv1.', /[A-Za-z0-9]/, 10, 20, /\.atlasv1\.[\w=-]{40,90}/],

@@ -67,7 +67,7 @@ export const HOSTING: readonly Format[] = [
   ['trigger-key', 'tr_dev_ tr_prod_ tr_stg_ tr_pat_', /tr_(?:dev|prod|stg|pat)_(?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{18,60}/],
   ['inngest-key', 'signkey-', /signkey-(?:prod|test|branch)-[a-f0-9]{32,64}/],
   ['unkey-key', 'unkey_', /unkey_(?=\w{0,60}\d)\w{20,60}/],
-  ['zuplo-key', 'zpka_', /zpka_[a-z0-9]{32}_[a-f0-9]{8}/],
+  ['zuplo-key', 'zpka_', /zpka_[A-Za-z0-9]{32}_[a-f0-9]{8}/],
   ['nightfall-key', 'NF-', /NF-[A-Za-z0-9]{32}(?![A-Za-z0-9])/],
   ['cfx-key', 'cfxk_', /cfxk_[A-Za-z0-9]{15,40}_[A-Za-z0-9]{4,10}/],
   ['lichess-token', 'lip_ lio_', /li[po]_(?=[A-Za-z]{0,60}\d)[A-Za-z0-9]{16,60}/],

@@ -68,6 +68,7 @@ export const TRADE: readonly Format[] = [
   ['polar-token', 'polar_', /polar_(?:[op]at|at_[ou]|rt_[ou]|ci|cs|whs)_[A-Za-z0-9]{30,60}/],
   ['bank-token', 'mercury_', /mercury_(?:production|sandbox)_(?:wma_|rma_)?[\w.]{20,120}/],
   ['ramp-secret', 'ramp_sec_', /ramp_sec_[A-Za-z0-9]{40,60}/],
+  ['directory-key', 'jca_', /jca_(?=[A-Za-z]{0,40}\d)[A-Za-z0-9]{36,40}(?![\w-])/],
   ['identity-key', 'persona_', /persona_(?:production|sandbox)_[a-f0-9-]{36}/],
   ['onfido-token', 'api_live api_sandbox', /api_(?:live|sandbox)(?:_us|_ca)?\.[\w-]{8,14}\.[\w-]{30,40}/],
   ['parcel-key', 'EZAK EZTK', /EZ[AT]K[A-Za-z0-9]{54}/],

@@ -8,6 +8,7 @@ export const WATCH: readonly Format[] = [
   ['sentry-token', 'sntrys_ sntryu_ sntrya_ sntryi_', /sntry[suai]_[\w+/=-]{40,400}/],
   ['dynatrace-token', 'dt0c01. dt0s', /dt0[cs]\d\d\.[A-Z0-9-]{8,24}\.[A-Z0-9]{64}/],
   ['warehouse-token', 'dbtc_ dbtu_', /dbt[cu]_(?=[A-Za-z_-]{0,60}\d)[\w-]{30,80}/],
+  ['logfire-token', 'pylf_v', /pylf_v\d_(?:[a-z]{2}_)?[A-Za-z0-9]{30,80}/],
   ['axiom-token', 'xaat- xapt- xaut-', /xa[apu]t-[a-f0-9-]{36}/],
   ['honeycomb-key', 'hcaik_ hcamk_ hcalk_ hcaic_ hcxik_ hcxmk_ hcblk_', /hc[a-z](?:ik|mk|lk|ic)_[a-z0-9]{26,70}/],
   ['logicmonitor-token', 'lmb_ lma_', /lm[ab]_[A-Za-z0-9+/=_:-]{40,120}/],
