@@ -84,7 +84,7 @@ const ADDRESS_BEFORE = /https?:(?:\/\/|\\\/\\\/)[\w.-]{0,80}(?:\/[\w.-]{1,40}){0
 
 function detectAddress([rule, , secret]: SecretAddress): Detector {
   const pattern = sticky(secret)
-  const isWhole = rule.endsWith('-webhook')
+  const isWhole = rule.endsWith('-hook')
   return (source, from, end) => {
     const { text, floor } = source
     pattern.lastIndex = end
