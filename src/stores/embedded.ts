@@ -71,7 +71,7 @@ export async function createEmbeddedStore({
 
 function prepareForWriting(connection: Connection): void {
   // Events are about a kilobyte: larger pages hold them with less waste, and a commit writes fewer. A file keeps its size.
-  const pragmas = ['page_size = 8192', 'journal_mode = WAL', 'synchronous = FULL', 'cache_size = -32000']
+  const pragmas = ['page_size = 8192', 'journal_mode = WAL', 'synchronous = FULL', 'cache_size = -4000']
   for (const pragma of pragmas) connection.prepare(`PRAGMA ${pragma}`)([])
 }
 
