@@ -207,5 +207,8 @@ export type Detection = Found | typeof STARVED | undefined
 /** Looks at a word at `start` … `end` of the source. */
 export type Detector = (source: Source, start: number, end: number) => Detection
 
+/** False where a detector would look at nothing: a text without a word that may count holds nothing to be found. */
+export type MayCount = (text: string, start: number, end: number) => boolean
+
 /** A word and what is asked where it ends; with a code, only where that follows. */
-export type Row = readonly [word: string, detect: Detector, before?: number]
+export type Row = readonly [word: string, detect: Detector, before?: number | undefined, mayCount?: MayCount]

@@ -16,13 +16,18 @@ const CHANGED = /\b(?:echo|printf) (?:-[ne]{1,2} )?["']?[\w.-]{1,40}:([^\s"'|]{1
 const REGISTRY =
   /(?:docker|podman|helm registry|registry|az|oc|nerdctl|buildah|skopeo|oras|crane|cf|vault)(?:\\{0,3}["'])?,?\s{0,4}(?:\\\s{1,40})?(?:- )?(?:\\{0,3}["'])?$/
 
+/** A program's name stands alone; behind `chpasswd` anything may follow. */
+export function mayBeProgram(text: string, start: number, end: number): boolean {
+  const before = text.charCodeAt(start - 1)
+  if (start > 0 && (before === 46 || before === 45 || before === 95 || !startsToken(text, start))) return false
+  return end >= text.length || /[\s"'\\]/.test(text.charAt(end)) || text.slice(start, end).toLowerCase() === 'chpasswd'
+}
+
 /** The secrets behind the program's name. */
 export function detectArgument(source: Source, start: number, end: number): Detection {
   const { text } = source
-  const before = text.charCodeAt(start - 1)
-  if (start > 0 && (before === 46 || before === 45 || before === 95 || !startsToken(text, start))) return undefined
+  if (!mayBeProgram(text, start, end)) return undefined
   const name = text.slice(start, end).toLowerCase()
-  if (end < text.length && !/[\s"'\\]/.test(text[end] ?? '') && name !== 'chpasswd') return undefined
   source.looks += 1
   if (name === 'login' && !REGISTRY.test(text.slice(Math.max(0, start - 70), start))) return undefined
   if (name === 'chpasswd') {

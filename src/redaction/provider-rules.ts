@@ -50,6 +50,8 @@ function tokenEnd(text: string, index: number): number {
   return end
 }
 
+const mayCount = (text: string, start: number): boolean => isLong(text, start) && startsToken(text, start)
+
 /** A name's word in a mark must not be asked before the mark: it would take what stands behind the token for its value. */
 const NAME_IN_MARK = /^.*?(?:secret|token|key|_pat|auth|sess|pass)(?=.)/i
 
@@ -63,7 +65,7 @@ function detectPrefixed(rule: string, token: RegExp, mark: string): Detector {
   return (source, start) => {
     const { text } = source
     if (sought < mark.length && text.charCodeAt(start + sought) !== next) return undefined
-    if (!isLong(text, start) || !startsToken(text, start)) return undefined
+    if (!mayCount(text, start)) return undefined
     source.looks += 1
     pattern.lastIndex = start
     if (!pattern.test(text)) return undefined
@@ -202,7 +204,7 @@ export const PROVIDER_RULES: readonly Row[] = [
     marks.split(' ').map((mark): Row => {
       const sought = soughtOf(mark)
       const detect = detectPrefixed(rule, token, mark)
-      return sought === mark ? [mark, detect] : [sought, detect, mark.charCodeAt(sought.length)]
+      return [sought, detect, sought === mark ? undefined : mark.charCodeAt(sought.length), mayCount]
     }),
   ),
   ...ADDRESSES.map((address) => [address[1], detectAddress(address)] as const),

@@ -40,7 +40,7 @@ const SPARSE = 24
 export interface Scan {
   /** Replaces from `position` on, and moves it to where it stopped. `emit` gets the stretches in ascending order. */
   run(text: string, position: Position, options: { limit: number; final: boolean; emit(found: Found): void }): void
-  /** True when no word of any rule occurs: nothing can be found. */
+  /** True when no word of any rule occurs where it may count: nothing can be found. */
   isClean(text: string): boolean
 }
 
@@ -154,7 +154,16 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     return undefined
   }
 
-  return { run, isClean: (text) => automaton.next(text, 0, text.length) === -1 }
+  function isClean(text: string): boolean {
+    for (let end = automaton.next(text, 0, text.length); end !== -1; end = automaton.next(text, end, text.length, true)) {
+      for (const word of automaton.words()) {
+        if (rows[word]?.[3]?.(text, end - (lengths[word] as number), end) !== false) return false
+      }
+    }
+    return true
+  }
+
+  return { run, isClean }
 }
 
 /** Nothing behind the end of a line: what follows it may not have arrived yet. */

@@ -1,8 +1,8 @@
 /** What is recognised by a word in the text rather than by a provider's mark: names, URLs, schemes, blocks, password hashes. */
 import { detectAssignment } from './assignment.js'
-import { type Detection, type Detector, isNameCode, runEnd, type Source, startsToken } from './boundary.js'
+import { type Detection, isNameCode, type Row, runEnd, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
-import { detectArgument, detectPiped, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
+import { detectArgument, detectPiped, mayBeProgram, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
 import { detectEncodedKey, detectHeadlessKey, detectKeyBlock, detectKeyRemainder, detectPuttyKey } from './key-block.js'
 import { looksMixed } from './plausible.js'
 import { PROTOCOL_RULES } from './protocol.js'
@@ -82,7 +82,7 @@ function detectPasswordHash({ text }: Source, start: number): Detection {
 /** A placeholder is passed by whole, so that redacting twice is redacting once. */
 export const PLACEHOLDER = /\[REDACTED(?::[a-z0-9-]{1,40})?\]/y
 
-export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] = [
+export const TEXT_RULES: readonly Row[] = [
   ...NAME_WORDS.map((word) => [word, detectAssignment] as const),
   ['://', detectUserinfo],
   [':\\/\\/', detectUserinfo],
@@ -138,7 +138,7 @@ export const TEXT_RULES: readonly (readonly [word: string, detect: Detector])[] 
   ...KEY_MEMBERS.map((word) => [word, detectJsonWebKey] as const),
   ['"md5', detectPasswordHash],
   ['scram-sha-256$', detectPasswordHash],
-  ...PROGRAM_NAMES.map((name) => [name, detectArgument] as const),
+  ...PROGRAM_NAMES.map((name): Row => [name, detectArgument, undefined, mayBeProgram]),
   ...'$2a$ $2b$ $2y$ $1$ $5$ $6$ $y$ $7$ $gy$ $apr1$ $argon2 $pbkdf2 pbkdf2_sha bcrypt_sha256$ {ssha {sha $scrypt scrypt:'
     .split(' ')
     .map((word) => [word, detectPasswordHash] as const),
