@@ -16,56 +16,77 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
  */
 export function parseData(value: unknown, name = 'value', { maxValues = MAX_VALUES } = {}): Data {
   if (typeof value === 'object' && value !== null && PARSED.has(value)) return value as Data
-  let values = 0
-  const path: (string | number)[] = []
-  const refuse = (problem: string): Failure => refusal(fieldOf(name, path), problem)
-  const copy = (item: unknown): Data => {
-    if (++values > maxValues) throw refuse(`holds more than ${maxValues} values`)
-    if (item === null || typeof item === 'boolean') return item
-    if (typeof item === 'string') return item.toWellFormed()
-    if (typeof item === 'number') {
-      if (!Number.isFinite(item)) throw refuse(`is ${item}, which is not a JSON number`)
-      return item
-    }
-    if (typeof item !== 'object') throw refuse(`is ${describe(item)}, which is not JSON`)
-    if (path.length >= MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`)
-    return Array.isArray(item) ? copyList(item) : copyObject(item as Record<string, unknown>)
-  }
-  const copyList = (item: readonly unknown[]): Data => {
-    const { length } = item
-    if (length > maxValues) throw refuse(`holds more than ${maxValues} values`)
-    const list: Data[] = []
-    for (let index = 0; index < length; index++) {
-      path.push(index)
-      list.push(copy(item[index]))
-      path.pop()
-    }
-    return Object.freeze(list)
-  }
-  const copyObject = (item: Record<string, unknown>): Data => {
-    const prototype = Object.getPrototypeOf(item)
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      throw refuse('is an instance of a class, not a plain object')
-    }
-    const object: Record<string, Data> = {}
-    for (const key of Object.keys(item)) {
-      if (FORBIDDEN_KEYS.has(key)) throw refuse(`has the key ${JSON.stringify(key)}, which is never allowed`)
-      const member = item[key]
-      if (member === undefined) continue
-      path.push(key)
-      object[key.toWellFormed()] = copy(member)
-      path.pop()
-    }
-    return Object.freeze(object)
-  }
   try {
-    return parsed(copy(value))
+    return parsed(new Copying(name, maxValues).copy(value))
   } catch (error) {
     if (isFailure(error)) throw error
     throw new Failure('INVALID_INPUT', `${name} could not be read as plain JSON data. Send plain objects only.`, {
       details: { field: name },
       cause: error,
     })
+  }
+}
+
+/** A copy under way. A class, since its functions made anew for each value would cost more than most values. */
+class Copying {
+  readonly #name: string
+  readonly #maxValues: number
+  readonly #path: (string | number)[] = []
+  #values = 0
+
+  constructor(name: string, maxValues: number) {
+    this.#name = name
+    this.#maxValues = maxValues
+  }
+
+  copy(item: unknown): Data {
+    if (++this.#values > this.#maxValues) throw this.#tooMany()
+    if (item === null || typeof item === 'boolean') return item
+    if (typeof item === 'string') return item.toWellFormed()
+    if (typeof item === 'number') {
+      if (!Number.isFinite(item)) throw this.#refusal(`is ${item}, which is not a JSON number`)
+      return item
+    }
+    if (typeof item !== 'object') throw this.#refusal(`is ${describe(item)}, which is not JSON`)
+    if (this.#path.length >= MAX_DEPTH) throw this.#refusal(`is nested deeper than ${MAX_DEPTH} levels`)
+    return Array.isArray(item) ? this.#copyList(item) : this.#copyObject(item as Record<string, unknown>)
+  }
+
+  #copyList(item: readonly unknown[]): Data {
+    const { length } = item
+    if (length > this.#maxValues) throw this.#tooMany()
+    const list: Data[] = []
+    for (let index = 0; index < length; index++) {
+      this.#path.push(index)
+      list.push(this.copy(item[index]))
+      this.#path.pop()
+    }
+    return Object.freeze(list)
+  }
+
+  #copyObject(item: Record<string, unknown>): Data {
+    const prototype = Object.getPrototypeOf(item)
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      throw this.#refusal('is an instance of a class, not a plain object')
+    }
+    const object: Record<string, Data> = {}
+    for (const key of Object.keys(item)) {
+      if (FORBIDDEN_KEYS.has(key)) throw this.#refusal(`has the key ${JSON.stringify(key)}, which is never allowed`)
+      const member = item[key]
+      if (member === undefined) continue
+      this.#path.push(key)
+      object[key.toWellFormed()] = this.copy(member)
+      this.#path.pop()
+    }
+    return Object.freeze(object)
+  }
+
+  #tooMany(): Failure {
+    return this.#refusal(`holds more than ${this.#maxValues} values`)
+  }
+
+  #refusal(problem: string): Failure {
+    return refusal(fieldOf(this.#name, this.#path), problem)
   }
 }
 
