@@ -120,12 +120,15 @@ const HEALTH_MS = 2_000
 
 /** 128 bits as in RFC 9562's version 7, the time first: what is made together lies together in a store's indexes. */
 function timeOrdered(): string {
-  if (unused.length < 20) unused = randomBytes(2_000).toString('hex')
-  const random = unused.slice(-20)
-  unused = unused.slice(0, -20)
-  return Date.now().toString(16).padStart(12, '0') + random
+  if (randomUsed === random.length) {
+    random = randomBytes(2_000).toString('hex')
+    randomUsed = 0
+  }
+  randomUsed += 20
+  return Date.now().toString(16).padStart(12, '0') + random.slice(randomUsed - 20, randomUsed)
 }
-let unused = ''
+let random = ''
+let randomUsed = 0
 
 /** Shorter ones stand in harmless text too often. */
 const MIN_SECRET = 8

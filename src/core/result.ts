@@ -1,6 +1,7 @@
 /** Builds the `{ result, metadata }` that leaves a skill: redacted, capped, stamped. */
 import { type Redactor, type Removed, sanitizeUntrusted } from '../redaction/index.js'
 import { Failure } from './failure.js'
+import { instant } from './instant.js'
 import type { SkillResult } from './tool.js'
 
 const MAX_TEXT_BYTES = 1024 * 1024
@@ -22,7 +23,7 @@ export function successResult(
       { retriable: false },
     )
   }
-  const stamped = { untrusted: true, success: true as const, action, layer, timestamp: now() }
+  const stamped = { untrusted: true, success: true as const, action, layer, timestamp: instant(Date.now()) }
   // Between two requests, spreading them into one literal takes eight times as long.
   const metadata = Object.assign({}, shown, stamped)
   if (truncated !== undefined) Object.assign(metadata, truncated)
@@ -55,7 +56,7 @@ export function failureResult(failure: Failure, action: string | undefined, reda
         retriable,
         ...(hasDetails && { details: redactor.value(details, limits) as Record<string, unknown> }),
       },
-      timestamp: now(),
+      timestamp: instant(Date.now()),
     },
   }
 }
@@ -79,18 +80,6 @@ function isAny(removed: Removed): boolean {
 
 const shorten = (text: string): string =>
   text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…`.toWellFormed() : text
-
-let lastSecond = { second: -1, text: '' }
-
-/** As `Date.toISOString`, which takes longer than all else here; many results leave within one second. */
-function now(): string {
-  const milliseconds = Date.now()
-  const second = Math.floor(milliseconds / 1000)
-  if (second !== lastSecond.second) {
-    lastSecond = { second, text: new Date(second * 1000).toISOString().slice(0, -4) }
-  }
-  return `${lastSecond.text}${String(milliseconds - second * 1000).padStart(3, '0')}Z`
-}
 
 /** Keeps the head and the tail of a text too long; how much is missing is said beside the text, which could be forged. */
 function capText(text: string): {

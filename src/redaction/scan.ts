@@ -155,10 +155,12 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
   }
 
   function isClean(text: string): boolean {
-    for (let end = automaton.next(text, 0, text.length); end !== -1; end = automaton.next(text, end, text.length, true)) {
+    let end = automaton.next(text, 0, text.length)
+    while (end !== -1) {
       for (const word of automaton.words()) {
         if (rows[word]?.[3]?.(text, end - (lengths[word] as number), end) !== false) return false
       }
+      end = automaton.next(text, end, text.length, true)
     }
     return true
   }
