@@ -129,17 +129,27 @@ export function detectKeyRemainder(source: Source, start: number): Detection {
   const run = source.runs?.get(remainderEnd)
   if (run !== undefined && start >= run.from && start <= (run.ended ? run.to : run.to - MAX_REMAINDER - 1))
     return undefined
+  const from = remainderStart(text, start, floor)
+  if (from === -1) return undefined
+  const end = remainderEnd(source, start)
+  if (end === STARVED) return STARVED
+  return end === -1 ? undefined : { rule: RULE, start: behindEscape(text, from, bodyEnd(text, start)), end }
+}
+
+/** Where the base64 of a key may begin that the line before `start` ends with, or -1. */
+function remainderStart(text: string, start: number, floor: number): number {
   const to = bodyEnd(text, start)
   let from = to
   while (from > floor && from > to - MAX_ROW && isBodyCode(text.charCodeAt(from - 1))) from--
   const isPadded = text.charCodeAt(to) === 61
-  if (to - from < (isPadded ? 8 : 40)) return undefined
+  if (to - from < (isPadded ? 8 : 40)) return -1
   const body = text.slice(from, to)
-  if (!/\d/.test(body) || !/[a-z]/.test(body) || !/[A-Z]/.test(body)) return undefined
-  const end = remainderEnd(source, start)
-  if (end === STARVED) return STARVED
-  return end === -1 ? undefined : { rule: RULE, start: behindEscape(text, from, to), end }
+  return /\d/.test(body) && /[a-z]/.test(body) && /[A-Z]/.test(body) ? from : -1
 }
+
+/** False for the end of a line that no remainder of a key ends with. */
+export const mayEndRemainder = (text: string, start: number): boolean =>
+  !endsInWords(text, start) && remainderStart(text, start, 0) !== -1
 
 /** A quick look at a few characters of a line that ends at `end`: no remainder of a key ends so. */
 export function endsInWords(text: string, end: number): boolean {

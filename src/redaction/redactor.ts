@@ -78,8 +78,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     try {
       if (typeof input !== 'string' || input.length > maxLength) return UNREADABLE
       const output = known === undefined ? input : withoutRegistered(known, input)
-      if (scan.isClean(output)) return output
-      return scanned(output)
+      const first = scan.first(output)
+      return first === -1 ? output : scanned(output, first)
     } catch {
       return UNREADABLE
     }
@@ -96,20 +96,28 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     return done === 0 ? input : output + input.slice(done)
   }
 
-  function scanned(input: string): string {
+  /** `first`: behind the first word that may count. */
+  function scanned(input: string, first: number): string {
     let output = ''
     let done = 0
     const emit = (found: Found): void => {
       output += input.slice(done, found.start) + mark(found)
       done = found.end
     }
-    scan.run(input, createPosition(), { limit: input.length, final: true, emit })
+    scan.run(input, createPosition(first - 1), { limit: input.length, final: true, emit })
     return done === 0 ? input : output + input.slice(done)
   }
 
   return {
     text,
-    value: createWalk({ text, isClean: scan.isClean, isSettled, mark, judge, withheld: UNREADABLE }),
+    value: createWalk({
+      text,
+      isClean: (input) => scan.first(input) === -1,
+      isSettled,
+      mark,
+      judge,
+      withheld: UNREADABLE,
+    }),
     stream: () => createStream({ known, scan, mark, withheld: UNREADABLE }),
     findings: () => [...counts].map(([rule, { count }]) => ({ rule, count })),
   }

@@ -28,7 +28,8 @@ export interface Position {
   seen: number
 }
 
-export const createPosition = (): Position => ({ at: 0, floor: 0, judged: 0, crowd: 0, seen: 0 })
+/** `at`: nothing that counts ends before or there. */
+export const createPosition = (at = 0): Position => ({ at, floor: 0, judged: 0, crowd: 0, seen: 0 })
 
 /**
  * A text in which there is something to look at every few characters, on and on, was made to keep a redactor busy. More
@@ -40,8 +41,8 @@ const SPARSE = 24
 export interface Scan {
   /** Replaces from `position` on, and moves it to where it stopped. `emit` gets the stretches in ascending order. */
   run(text: string, position: Position, options: { limit: number; final: boolean; emit(found: Found): void }): void
-  /** True when no word of any rule occurs where it may count: nothing can be found. */
-  isClean(text: string): boolean
+  /** Behind the first word of a rule that may count; -1 when there is none: nothing can be found then. */
+  first(text: string): number
 }
 
 const MAX_WORD = 40
@@ -154,18 +155,18 @@ export function createScan(rules: readonly Rule[], judge: (name: string) => KeyK
     return undefined
   }
 
-  function isClean(text: string): boolean {
+  function first(text: string): number {
     let end = automaton.next(text, 0, text.length)
     while (end !== -1) {
       for (const word of automaton.words()) {
-        if (rows[word]?.[3]?.(text, end - (lengths[word] as number), end) !== false) return false
+        if (rows[word]?.[3]?.(text, end - (lengths[word] as number), end) !== false) return end
       }
       end = automaton.next(text, end, text.length, true)
     }
-    return true
+    return -1
   }
 
-  return { run, isClean }
+  return { run, first }
 }
 
 /** Nothing behind the end of a line: what follows it may not have arrived yet. */

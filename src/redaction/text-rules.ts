@@ -3,7 +3,14 @@ import { detectAssignment } from './assignment.js'
 import { type Detection, isNameCode, type Row, runEnd, type Source, startsToken } from './boundary.js'
 import { detectCall, detectIdentified, detectInsert, FUNCTION_NAMES } from './call.js'
 import { detectArgument, detectPiped, mayBeProgram, PIPE_WORDS, PROGRAM_NAMES } from './command-line.js'
-import { detectEncodedKey, detectHeadlessKey, detectKeyBlock, detectKeyRemainder, detectPuttyKey } from './key-block.js'
+import {
+  detectEncodedKey,
+  detectHeadlessKey,
+  detectKeyBlock,
+  detectKeyRemainder,
+  detectPuttyKey,
+  mayEndRemainder,
+} from './key-block.js'
 import { looksMixed } from './plausible.js'
 import { PROTOCOL_RULES } from './protocol.js'
 import {
@@ -96,7 +103,7 @@ export const TEXT_RULES: readonly Row[] = [
   ['--- begin ', detectKeyBlock],
   ['---begin%20', detectKeyBlock],
   ['---begin+', detectKeyBlock],
-  ['\n', detectKeyRemainder],
+  ['\n', detectKeyRemainder, undefined, mayEndRemainder],
   ['private-lines:', detectPuttyKey],
   ['LS0tLS1CRUdJTi', detectEncodedKey],
   ...[

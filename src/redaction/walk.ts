@@ -81,10 +81,12 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     left: Left,
     within = item.kind,
   ): Record<string, unknown> {
-    const object: Record<string, unknown> = {}
+    // A copy has the shape of what is copied, which takes less than to give it one member after the other.
+    const object: Record<string, unknown> = { ...item }
+    let renamed: Map<string, string | undefined> | undefined
     const isSealed = within === 'Secret' || item.sensitive === true
-    for (const key of Object.keys(item)) {
-      const member = item[key]
+    for (const key of Object.keys(object)) {
+      const member = object[key]
       left.length -= key.length
       const judged = judgeMember(key, left)
       const kind = judged.plain ? 'none' : kindOf(judged, key, item)
@@ -98,9 +100,13 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
               : Array.isArray(member)
                 ? list(member, depth + 1, left, programOf(key, item))
                 : walk(member, depth + 1, left)
-      if (cleaned !== undefined) object[judged.shown] = cleaned
+      if (cleaned !== member) object[key] = cleaned
+      if (cleaned === undefined || judged.shown !== key) {
+        renamed ??= new Map()
+        renamed.set(key, cleaned === undefined ? undefined : judged.shown)
+      }
     }
-    return object
+    return renamed === undefined && Object.getOwnPropertySymbols(object).length === 0 ? object : rename(object, renamed)
   }
 
   /** The items of such a list do not say what they are. */
@@ -179,6 +185,7 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
 
   function list(items: readonly unknown[], depth: number, left: Left, program?: string): unknown[] {
     if (depth >= MAX_DEPTH) throw new RangeError('deeper than the limits')
+    if (!items.some(isText)) return items.map((item) => walk(item, depth + 1, left) ?? null)
     const cleaned = items.map((item) => (typeof item === 'string' ? sanitized(item, left) : item))
     const kept = secretsInList(cleaned, program)
     return cleaned.map((member, index) => {
@@ -239,6 +246,18 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     }
   }
 }
+
+/** The members under their new names, without those that have none. */
+function rename(object: Record<string, unknown>, names = new Map<string, string | undefined>()) {
+  const renamed: Record<string, unknown> = {}
+  for (const key of Object.keys(object)) {
+    const name = names.has(key) ? names.get(key) : key
+    if (name !== undefined) renamed[name] = object[key]
+  }
+  return renamed
+}
+
+const isText = (item: unknown): boolean => typeof item === 'string'
 
 function sanitized(text: string, { removed }: Left): string {
   if (removed === undefined || isSanitary(text)) return text

@@ -199,6 +199,7 @@ describe('values [S11]', () => {
     ],
     ['dates', { at: new Date(0), bad: new Date(Number.NaN) }, { at: '1970-01-01T00:00:00.000Z', bad: null }],
     ['keys that plain data never has', JSON.parse('{"__proto__": {"a": 1}}'), { '(__proto__)': { a: 1 } }],
+    ['members under symbols', { a: 'b', [Symbol('x')]: 'password=hunter2' }, { a: 'b' }],
     ['a plain value', 7, 7],
   ]
   for (const [what, given, expected] of ROWS) {
@@ -207,6 +208,18 @@ describe('values [S11]', () => {
       assert.deepEqual(redactor.value(redactor.value(given)), expected, 'twice is once')
     })
   }
+
+  it('a member is read once', () => {
+    let reads = 0
+    const given = {
+      get note() {
+        reads += 1
+        return reads === 1 ? 'fine' : 'password=hunter2'
+      },
+    }
+    assert.deepEqual(redactor.value(given), { note: 'fine' })
+    assert.equal(reads, 1)
+  })
 
   it('what it is given is not changed', () => {
     const given = { password: 'a', list: ['token=b'] }
