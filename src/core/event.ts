@@ -84,7 +84,7 @@ export function seal(
     const prev_hash = hash
     const run = run_id === undefined ? '' : `"run_id":${canonical(run_id)},`
     // The members of an event in the order that RFC 8785 asks for.
-    const body = `{"data":${canonical(data)},"event_id":${canonical(event_id)},"prev_hash":"${prev_hash}",${run}"seq":${seq},"session_id":${session},"ts":"${ts}","type":"${type}","v":1}`
+    const body = `{"data":${canonical(data)},"event_id":${canonical(event_id)},"prev_hash":${canonical(prev_hash)},${run}"seq":${seq},"session_id":${session},"ts":"${ts}","type":"${type}","v":1}`
     hash = sha256(prev_hash + body)
     return { session_id: sessionId, seq, event_id, ts, run_id: run_id ?? null, type, prev_hash, hash, body }
   })
