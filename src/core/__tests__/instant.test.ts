@@ -1,3 +1,4 @@
+/** Moments as texts, held against what Date writes. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
