@@ -1,7 +1,7 @@
 /** `NAME=value`, `name: value`, `"name": "value"`, flags, XML, YAML pairs: a secret name, and the value parsed by its context. */
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { type Detection, isBlank, isNameCode, nameEnd, nameStart, type Source, STARVED } from './boundary.js'
-import { isDirective, lineOfTwo, ownerOf, wordBefore } from './directive.js'
+import { isDirective, isGivenQuoted, lineOfTwo, ownerOf, wordBefore } from './directive.js'
 import { quotedEnd } from './extent.js'
 import { cookieValue, headerValue } from './header-value.js'
 import { saysLittle } from './key.js'
@@ -31,7 +31,7 @@ const SAID =
   /[ \t](?:for (?:user )?[\w.@-]{1,40} )?(?:is|was|are|lautet|ist|es|est|set to|equals|of|to|provided|given|used|found|with value|has value)(?::|[ \t]=)?[ \t](\\?["'`])?/y
 /** `password for the new user is x`, `password is generated for root@localhost: x`, `password changed to x`. */
 const ANNOUNCED =
-  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*[\]\u00c0-\u024f-]{1,40}){1,8}?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
+  /(?:[ \t](?!(?:manager|hint|prompt|fail|invalid|incorrect|reject|auth|policy|hash|file|must|should|not|no)\w*\b)[\w.@'%*[\]\u00c0-\u024f-]{1,40}){1,8}?(?:[ \t]\([^()\n]{0,100}\))?(?::|[ \t](?:is|was|to|from|=|lautet|ist):?)[ \t](\\?["'`])?/y
 /** Letters and most signs cannot begin what stands between a name and its value. */
 const NOT_BEHIND_NAME = new Uint8Array(65_536)
 for (let code = 33; code < 127; code++)
@@ -40,6 +40,8 @@ for (let code = 33; code < 127; code++)
 /** `setPassword("x")`, `PASSWORD('x')`, `password[x]`, `PASSWORD FOR 'u'@'%' = 'x'`. */
 const CALLED = /(?:[([](?:[ \t]{0,4}[bBurRNELq@$]{0,2}(\\?["'`]))?|[ \t]FOR [\w'`"@%.]{1,80} = ('))/y
 
+const COMPARED = /^\s?[=!]==?\s?$/
+const VARIABLE = /^[A-Za-z_$.]{1,60}(?:\(\))?(?:[\s);&|{]|$)/
 const LIST_AHEAD = /^\\?["']?\s{0,4}[:=]>?\s{0,4}\[\s{0,4}\\?["']/
 
 /** The detector behind every word that secret names are made of. */
@@ -68,7 +70,8 @@ export function detectAssignment(source: Source, start: number, end: number): De
   if ((saysLittle(kind) || kind === 'none') && name.length < 5 && isKey(name.toLowerCase())) {
     const before = wordBefore(text, from)
     const owner = before === '' ? ownerOf(text, from) : before
-    if (owner !== '' && owner !== 'key') kind = source.judge(`${owner} ${name}`)
+    if (/cache\b[\w ]{0,24} $/i.test(text.slice(Math.max(0, from - 40), from))) kind = 'none'
+    else if (owner !== '' && owner !== 'key') kind = source.judge(`${owner} ${name}`)
     if (kind === 'none') source.looks += 0.5
   }
   if (text.charCodeAt(from - 1) === 47 && (text.slice(from - 9, from) === 'checksum/' || text.startsWith(' HTTP/', to)))
@@ -129,7 +132,7 @@ function read(source: Source, named: Name): Detection {
     return namedValue(source, plainValue(rule, kind, to + spaced[0].length, spaced[1]))
   }
   if (flag && !source.final && text.length - to < 60 && CONTINUED.test(text.slice(to))) return STARVED
-  if (spaced !== null && (flag || isDirective(source, from, named.name))) {
+  if (spaced !== null && (flag || isDirective(source, named))) {
     const start = to + spaced[0].length
     const quote = spaced[1]
     if (text.charCodeAt(start) === 45 && quote === undefined) return undefined
@@ -167,14 +170,6 @@ function defaultOf(text: string, { to, kind }: Name): Detection {
   if (!looksMixed(written) && !looksGiven(written)) return undefined
   const start = to + found[0].length - 1 - written.length
   return written.startsWith('[REDACTED') ? undefined : { rule: ruleOf(kind), start, end: start + written.length }
-}
-
-/** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
-function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
-  if (kind !== 'password' && kind !== 'secret') return false
-  if (/[a-z][A-Z]|_/.test(name)) return true
-  const before = /(^|[\n{;(]|:$)[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
-  return before !== undefined && (kind === 'password' || /[{;(:]/.test(before))
 }
 
 function calledValue(source: Source, { name, kind }: Name, start: number, quote: string | undefined): Detection {
@@ -255,6 +250,14 @@ function assignedValue(source: Source, named: Name, { start, sign, quote, keyQuo
   if (kind === 'password' && equals && text.startsWith('neo4j/', start))
     return namedValue(source, plainValue(rule, kind, start + 6, quote))
   if (tight && isResourceName(text.slice(Math.max(0, from - 100), from))) return undefined
+  // `password === confirmation`: two variables.
+  if (
+    equals &&
+    quote === undefined &&
+    COMPARED.test(text.slice(to, start)) &&
+    VARIABLE.test(text.slice(start, start + 80))
+  )
+    return undefined
   const typed = sign === ':' && quote === undefined && mayBeTyped(text, start) ? at(TYPED, text, start) : null
   if (typed !== null) return namedValue(source, plainValue(rule, kind, start + typed[0].length, typed[1]))
   const fallback =

@@ -2,6 +2,7 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: control characters are part of what is sought
 import { isNameCode, type Source } from './boundary.js'
 import { leadOf } from './line-lead.js'
+import type { Name } from './named-value.js'
 import { looksGiven, looksMixed, looksOpaque } from './plausible.js'
 import { isLetter } from './usual-form.js'
 
@@ -41,14 +42,26 @@ const ASSIGNING = new Set('env arg setenv setx set with'.split(' '))
 const DIRECTIVE =
   /(?:^[ \t]*(?:ENV|ARG|setenv)[ \t]+|\bset -\w+[ \t]+|\bsetx[ \t]+|\b(?:configure|config) set[ \t]+(?:["']?\/\/\S{1,80}:)?|\blogin \S{1,40}\s+|\bWITH |\b(?:USER|ROLE) [^\s|]{1,40} )$/i
 
-export function isDirective(source: Source, from: number, name: string): boolean {
+/** `PASSWORD elastic = x`. */
+const NAMES_USER = /^[ \t][\w-]{1,40} = \S/
+
+export function isDirective(source: Source, { name, from, to }: Name): boolean {
   const { text } = source
   if (/^(?:requirepass|masterauth)$/i.test(name)) return true
+  if (NAMES_USER.test(text.slice(to, to + 48))) return false
   const isSet = text.charCodeAt(from - 1) === 58 || ASSIGNING.has(wordBefore(text, from))
   if (!isSet && text.charCodeAt(from - 1) > 32) return false
   const before = leadOf(source, from)?.text ?? text.slice(Math.max(0, from - 120), from)
   if (!isSet && !/login |user |role |set -/i.test(before)) return false
   return DIRECTIVE.test(before)
+}
+
+/** `keyPassword "x"`, `:password "x"`, `{ password "x"`: no sentence has such names, or begins so. */
+export function isGivenQuoted(text: string, { name, from, kind }: Name): boolean {
+  if (kind !== 'password' && kind !== 'secret') return false
+  if (/[a-z][A-Z]|_/.test(name)) return true
+  const before = /(^|[\n{;(]|:$)[ \t]{0,20}$/.exec(text.slice(Math.max(0, from - 24), from))?.[1]
+  return before !== undefined && (kind === 'password' || /[{;(:]/.test(before))
 }
 
 /** What may stand before the name of a setting on its line: nothing, or what says where it belongs. */

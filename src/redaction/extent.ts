@@ -99,7 +99,7 @@ export function unquotedEnd(source: Source, start: number, { query, encoded, ele
   const { text } = source
   const end = source.lineEnd(start)
   if (element) return runEnd(source, start, end, (from, to) => firstIn(text, from, to, ELEMENT_END), ELEMENT_END)
-  if (wholeLine) return trimEnd(text, start, commentStart(text, start, end))
+  if (wholeLine) return beforeContinuation(text, start, trimEnd(text, start, commentStart(text, start, end)))
   if (encoded || query) {
     const stops = encoded ? ENCODED_END : QUERY_END
     return runEnd(source, start, end, (from, to) => firstIn(text, from, to, stops), stops)
@@ -171,6 +171,12 @@ function commentStart(text: string, start: number, end: number): number {
   }
   return end
 }
+
+/** ` \` at the end of a line of a shell is no part of a value either. */
+const beforeContinuation = (text: string, start: number, end: number): number =>
+  text.charCodeAt(end - 1) === 92 && end - 1 > start && text.charCodeAt(end - 2) <= 32
+    ? trimEnd(text, start, end - 1)
+    : end
 
 export function trimEnd(text: string, start: number, end: number): number {
   let at = end

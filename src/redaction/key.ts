@@ -78,7 +78,7 @@ const HARMLESS_ENDINGS = set(
   button component icon style class classes function callback listener resolver reader writer loader sent received reset
   tokens passwords cookies auths keys sessions keyref readonly binding login logout signup support alias title display
   reuse lifetime validity threshold quota budget weight order priority region zone cookbook book counts
-  set_ rounds hashers short long mismatch incorrect list mapping map selectors annotations manifest image tag days hours minutes seconds encryption kid blank`,
+  set_ rounds hashers short long mismatch incorrect ms millis milliseconds list mapping map selectors annotations manifest image tag days hours minutes seconds encryption kid blank`,
 )
 /** What stands first in the names of counts, bounds and cursors. */
 const HARMLESS_STARTS = set(
@@ -165,6 +165,8 @@ export function judgeKey(name: string): KeyKind {
   if (last === 'info' && before === 'user' && words.includes('auth')) return 'secret'
   if (words.includes('unseal') && (last === 'keys' || last === 'key')) return 'secret'
   if (last === 'salt' && before !== '') return before === 'salt' ? 'weak' : 'secret'
+  // A resource of Terraform.
+  if (last === 'result' && words.join(' ').includes('random password')) return 'password'
   if (HARMLESS_ENDINGS.has(last)) return 'none'
   const first = words[0] as string
   if (words.length > 1 && HARMLESS_STARTS.has(first)) return 'none'

@@ -14,7 +14,7 @@ const SETTING =
 const LIST_BEFORE = /\[\s*\\?["']$|\(\s*\\?["']$|;s:\d{1,4}:\\?["']$|\{s:\d{1,4}:\\?["']$/
 const HEADER_NAME = /^(?:authorization|cookie|apikey|[a-z0-9]+(?:-[a-z0-9]+)+)$/i
 const ELEMENT =
-  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|[ \t]?<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:<(?:string|value|td|dd|code|tt|pre|span|Value)(?: [^<>\n]{0,80})?>(?:&quot;|")?){1,3}/y
+  /(?:["']?[^<>\n]{0,200})?>(?:[ \t]{0,2}<(?:string|value)>|(?:<!\[CDATA\[)|[ \t\r]{0,20}\n[ \t]{0,80}(?=[^\s<]))?|[ \t]?<\/(?:key|name|td|th|dt|b|strong|label|Name)>[:\s]{0,80}(?:[^\s<>]{5,40}[ \t]{1,8}(?:\|[ \t]{1,8})?)?(?:<(?:string|value|td|dd|code|tt|pre|span|Value)(?: [^<>\n]{0,80})?>(?:&quot;|")?){1,3}/y
 
 export function detectPaired(source: Source, { name, from, to, kind, flag }: Name): Detection {
   const { text } = source
@@ -40,9 +40,10 @@ export function detectPaired(source: Source, { name, from, to, kind, flag }: Nam
       const before = text.slice(Math.max(0, from - 40), from)
       const isSet = SETTING.test(before)
       // `"--token" "x"`, `"SET" "requirepass" "x"`.
-      if (!/[,;]/.test(listed[0]) && !flag && !/^(?:requirepass|masterauth)$/i.test(name)) return undefined
+      const isConfig = /^(?:requirepass|masterauth)$/i.test(name)
+      if (!/[,;]/.test(listed[0]) && !flag && !isConfig) return undefined
       const isHeader = HEADER_NAME.test(name) && /['"]\s*,\s*\\?["']$/.test(before)
-      if (!flag && !isSet && !isHeader && !LIST_BEFORE.test(before)) return undefined
+      if (!flag && !isSet && !isHeader && !isConfig && !LIST_BEFORE.test(before)) return undefined
       const isGiven = isSet || !listed[0].includes(',')
       return namedValue(source, {
         ...plainValue(

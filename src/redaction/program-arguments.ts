@@ -20,6 +20,8 @@ const ROWS: readonly Row[] = [
     'curl http https httpie xh hey ab wget siege',
     String.raw`(?:^|\s)(?:-[a-zA-Z]{0,6}[uU]|--user|--proxy-user|-a|-A|-P|--auth)[= ]{0,4}["']?[^\s:"'/=-][^\s:"'/]{0,100}:`,
   ],
+  ['curl http https wget', String.raw`\s(?:-b|--cookie)[= ]["']?[^\s"'=;]{1,60}=`, { mixed: true }],
+  ['az', String.raw`^ (?:sql|mysql|postgres|mariadb|vm|vmss|synapse|webapp|ad)\b[^|\n]{0,200}?\s-p `],
   ['login', String.raw`\s(?:-p|--password)(?:[= ]{1,4})`],
   ['sshpass', String.raw`\s-p ?`],
   ['plink pscp psftp putty', String.raw`\s-pw `],

@@ -117,13 +117,14 @@ function detectSent(source: Source, start: number, end: number): Detection {
 }
 
 /** `iwconfig … PSK "x"`, `%any : PSK "x"`, `createUser x SHA "y" AES "z"`. */
-const PSK = /^\s{1,4}(?:0s)?(?:"([^"\n]{4,200})"|'([^'\n]{4,200})'|([^\s"'<>${},;:=]{6,200})(?=\s*(?:#.*)?$))/
+const PSK =
+  /^\s{1,4}(?:0s)?(?:"([^"\n]{4,200})"|\\"([^"\\\n]{4,200})\\"|'([^'\n]{4,200})'|([^\s"'<>${},;:=]{6,200})(?=\s*(?:#.*)?$))/
 
 function detectPsk(source: Source, start: number, end: number): Detection {
   const { text } = source
   if (!/^: [A-Z]+$/.test(text.slice(start, end))) return undefined
   const key = PSK.exec(text.slice(end, Math.min(source.lineEnd(end), end + 300)))
-  const secret = key?.[1] ?? key?.[2] ?? key?.[3]
+  const secret = key?.slice(1).find((one) => one !== undefined)
   if (key === null || secret === undefined || secret.startsWith('[REDACTED')) return undefined
   return found('secret', end + key[0].lastIndexOf(secret), secret.length)
 }

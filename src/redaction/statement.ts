@@ -15,15 +15,23 @@ export function detectAuthentication(source: Source, start: number, end: number)
   return { rule: 'password', start: from, end: from + secret.length }
 }
 
-const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]]{6,200})(?=["']?\s*$)/
+const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]\\]{6,200})(?=["']?(?:\s*$|[,}\]])|\\[nr"'])/
 const OPENED = /^[\w.@-]{1,60} [^>\n]{0,100}>(\S{4,200})/
+
+/** Lines that may be empty but for a time or a service's name in front. */
+const UNLOCK =
+  /(?:^(?:[ \t]{0,20}\r?\n(?:[^\s]{5,40}[ \t]{1,8}(?:\|[ \t]{0,8})?)?){1,4}[ \t]{0,20}|^[ \t]{1,20})([0-9a-f]{32,40})\b/
+/** So far. */
+const UNLOCK_BEGUN =
+  /^(?:[ \t]{0,20}\r?\n(?:[^\s]{5,40}[ \t]{1,8}(?:\|[ \t]{0,8})?)?){0,4}[ \t]{0,20}\r?[^\s]{0,40}[ \t]{0,8}(?:\|[ \t]{0,8})?$/
+const UNLOCK_WITHIN = 280
 
 /** The first password of Jenkins stands alone, two lines below the sentence. */
 export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
-  const found = /^\s{1,40}([0-9a-f]{32,40})\b/.exec(text.slice(end, end + 80))
+  const found = UNLOCK.exec(text.slice(end, end + UNLOCK_WITHIN))
   if (found?.[1] === undefined)
-    return !final && /^\s*$/.test(text.slice(end, end + 40)) && text.length < end + 80 ? STARVED : undefined
-  if (!final && text.length < end + 80 && end + found[0].length === text.length) return STARVED
+    return !final && text.length < end + UNLOCK_WITHIN && UNLOCK_BEGUN.test(text.slice(end)) ? STARVED : undefined
+  if (!final && text.length < end + UNLOCK_WITHIN && end + found[0].length === text.length) return STARVED
   return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
 }
 

@@ -209,6 +209,9 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     }
     if (kept !== undefined && !item.startsWith('[REDACTED', kept))
       return item.slice(0, kept) + mark({ rule: 'cli-argument' })
+    // A command of a shell begins with its environment.
+    if (typeof before === 'string' && /^-[a-z]{0,3}c$/.test(before) && item.includes(' '))
+      return string(item, depth, left)
     const split = item.indexOf('=')
     const name = split > 0 && split < 160 && split < item.length - 1 ? item.slice(0, split) : ''
     if (/^-{0,2}[\w.-]+$/.test(name)) {

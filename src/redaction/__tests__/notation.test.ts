@@ -44,6 +44,16 @@ const SECRETS = [
   "SET PASSWORD FOR 'app'@'%' = PASSWORD('«M34d0wTrombone234»');",
   'level=info msg=login user=jdoe password=«Pretzel&gazebo-19» status=200',
   'storePassword = "«/nDwQZmDupiYTiz0P06bl96j»"',
+  '"CONFIG" "SET" "requirepass" "«sierra-lichen-walnut-56»"',
+  '{"level":"info","msg":"C: AUTH PLAIN «QcdHgjQc0FzhhvDz+0z6A2LvBo7g6yam7Pv2ltI=»","svc":"agent"}',
+  '{"log":": PSK \\"«GR1c^WT9%6uAq?»\\"\\n","stream":"stdout"}',
+  'Changed password for user [elastic]: PASSWORD elastic = «EWUSpnWwyGL0rZODHNT9»',
+  'Password for the elastic user (reset with `bin/elasticsearch-reset-password -u elastic`): «hMaDXzV0P_s02kavNA3t»',
+  "az sql server create -n acme -u sqladmin -p '«geXK!y46*vLKb^»' -g rg1",
+  'curl -b "session=«4236f990dd0959426a14c766c1eae462»" https://mail.example.com/account',
+  '  + random_password.db.result = "«aRUpjYAEOAGAGXTGePTqOxFf»"',
+  'Please use the following password to proceed to installation:\nweb-1  | \nweb-1  | «80c448a5471539091532c56cf7b0c1a7»\n',
+  '<name>fs.s3a.secret.key</name>\n2025-03-12T11:43:19Z   <value>«18Jnjq0FwMAXyHxsw1vcRe+goSPiP13kpYLrMUbs»</value>\n',
 ]
 
 const HARMLESS = [
@@ -61,6 +71,10 @@ const HARMLESS = [
   'web-1  |   apiKey:\nweb-1  |     type: apiKey\nweb-1  |     in: header\n',
   'GET /reset-password HTTP/2.0',
   'password= user=bob154',
+  'if (password === confirmPassword) {',
+  '-e POSTGRES_PASSWORD=$POSTGRES_PASSWORD \\',
+  'jwt.expiration-ms=3542527',
+  'Cache restored from key: node-cache-Linux-x64-npm-9c3b6e4445230d55c09c99c4ba0e55962e06024accd70c2a166d4243868114f9',
   'psql -U deploy -h db -p 5432 orders',
   'docker login -u ci -p ***',
   'main.readPassword(0xc000a63094)',

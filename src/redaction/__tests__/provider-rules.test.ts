@@ -36,6 +36,7 @@ describe('formats of providers', () => {
       `dbtu_${mixed(40)}`,
       `pylf_v1_eu_${mixed(43)}`,
       `jca_${mixed(36)}`,
+      `71|${mixed(40)}`,
       `zpka_${mixed(32)}_${hex(8)}`,
       `default:development.${hex(56)}`,
       `*:production.${hex(56)}`,

@@ -182,6 +182,11 @@ describe('values [S11]', () => {
       { Env: ['DB_PASSWORD=a b c', 'PATH=/bin'] },
       { Env: [`DB_PASSWORD=${REDACTED}`, 'PATH=/bin'] },
     ],
+    [
+      'a command of a shell',
+      { Cmd: ['sh', '-c', 'PGPASSWORD=hunter2 psql -h db'] },
+      { Cmd: ['sh', '-c', `PGPASSWORD=${REDACTED} psql -h db`] },
+    ],
     ['an environment object', { env: { API_KEY: 'a', HOME: '/' } }, { env: { API_KEY: REDACTED, HOME: '/' } }],
     [
       'the value after a flag',

@@ -88,6 +88,23 @@ describe('streams [S11]', () => {
     assert.equal(streamed(text, []), redactor.text(text))
   })
 
+  it('so does a password below its sentence, each line with the service that printed it', () => {
+    const lines = [
+      'use the following password to proceed to installation:',
+      '',
+      '80c448a5471539091532c56cf7b0c1a7',
+      '',
+      'x',
+    ]
+    const text = lines.map((line) => `jenkins-1  | ${line}`).join('\n')
+    const whole = redactor.text(text)
+    assert.ok(!whole.includes('80c448'))
+    for (let cut = 0; cut <= text.length; cut++) {
+      const stream = redactor.stream()
+      assert.equal(stream.push(text.slice(0, cut)) + stream.push(text.slice(cut)) + stream.end(), whole)
+    }
+  })
+
   it('so does one character at a time', () => {
     fc.assert(
       fc.property(joined, (text) => {

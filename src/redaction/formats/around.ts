@@ -63,6 +63,18 @@ export const TAILED: readonly TailedFormat[] = [
     .split('')
     .map(
       (digit): TailedFormat => [
+        'sanctum-token',
+        `${digit}|`,
+        /\d/,
+        1,
+        10,
+        /\d\|(?=[A-Za-z]{0,39}\d)(?=[a-z0-9]{0,39}[A-Z])[A-Za-z0-9]{40}(?:[a-f0-9]{8})?(?![\w-])/,
+      ],
+    ),
+  ...'0123456789'
+    .split('')
+    .map(
+      (digit): TailedFormat => [
         'facebook-token',
         `${digit}|`,
         /\d/,
