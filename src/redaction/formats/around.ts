@@ -59,30 +59,17 @@ export const TAILED: readonly TailedFormat[] = [
         /[Aa]{10}(?=[A-Za-z0-9%]{0,100}\d)[A-Za-z0-9%]{38,110}/,
       ],
     ),
-  ...'0123456789'
-    .split('')
-    .map(
-      (digit): TailedFormat => [
-        'sanctum-token',
-        `${digit}|`,
-        /\d/,
-        1,
-        10,
-        /\d\|(?=[A-Za-z]{0,39}\d)(?=[a-z0-9]{0,39}[A-Z])[A-Za-z0-9]{40}(?:[a-f0-9]{8})?(?![\w-])/,
-      ],
-    ),
-  ...'0123456789'
-    .split('')
-    .map(
-      (digit): TailedFormat => [
-        'facebook-token',
-        `${digit}|`,
-        /\d/,
-        14,
-        16,
-        /\d\|(?=[A-Za-z_-]{0,40}\d)[\w-]{26,40}(?![\w-])/,
-      ],
-    ),
+  ...'0123456789'.split('').flatMap((digit): TailedFormat[] => [
+    [
+      'sanctum-token',
+      `${digit}|`,
+      /\d/,
+      1,
+      10,
+      /\d\|(?=[A-Za-z]{0,39}\d)(?=[a-z0-9]{0,39}[A-Z])[A-Za-z0-9]{40}(?:[a-f0-9]{8})?(?![\w-])/,
+    ],
+    ['facebook-token', `${digit}|`, /\d/, 14, 16, /\d\|(?=[A-Za-z_-]{0,40}\d)[\w-]{26,40}(?![\w-])/],
+  ]),
 ]
 
 /** Named by their use: the address goes whole, and most hold their vendor's name. */
