@@ -13,8 +13,11 @@ import { createDockerProvider, type DockerProvider, type DockerProviderOptions }
 
 const MARK_MS = 5
 
-/** What the programs do at the same time, as they see it themselves. */
-async function open(t: TestContext, options: DockerProviderOptions = {}, runMs = MARK_MS) {
+/** The first ones wait for each other, for as long. */
+const GATHER_MS = 5_000
+
+/** What the programs do at the same time, as they see it themselves; the first of them go on when `together` are there. */
+async function open(t: TestContext, options: DockerProviderOptions = {}, runMs = MARK_MS, together = 1) {
   let inside = 0
   const seen = { most: 0, started: [] as string[] }
   const program: FakeProgram = async ({ env, write, killed }) => {
@@ -23,6 +26,7 @@ async function open(t: TestContext, options: DockerProviderOptions = {}, runMs =
     seen.most = Math.max(seen.most, inside)
     seen.started.push(mark)
     write('stdout', `${mark} begins\n`)
+    for (let waited = 0; seen.most < together && waited < GATHER_MS; waited += MARK_MS) await delay(MARK_MS)
     await delay(runMs, undefined, { signal: killed }).catch(() => {})
     write('stderr', `${mark} ends\n`)
     inside--
@@ -68,7 +72,7 @@ for (const [what, options, cap] of [
   ['a cap of 3', { maxConcurrentRuns: 3 }, 3],
 ] as const) {
   test(`of 200 runs at once under ${what}, all end, each with its own output, and never more begin [S27]`, async (t) => {
-    const { fake, provider, seen } = await open(t, options)
+    const { fake, provider, seen } = await open(t, options, MARK_MS, cap)
     const wanted = marks(200)
     const outcomes = await Promise.all(wanted.map((mark) => start(provider, specOf(fake.image, mark))))
     for (const [index, { stdout, stderr, exit_code }] of outcomes.entries()) {
