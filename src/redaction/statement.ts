@@ -18,23 +18,6 @@ export function detectAuthentication(source: Source, start: number, end: number)
 const COMMAND = /^(?:[\w.@-]{1,60}"? "?)?([^\s"'<>[\]\\]{6,200})(?=["']?(?:\s*$|[,}\]])|\\[nr"'])/
 const OPENED = /^[\w.@-]{1,60} [^>\n]{0,100}>(\S{4,200})/
 
-/** Lines that may be empty but for a time or a service's name in front. */
-const UNLOCK =
-  /(?:^(?:[ \t]{0,20}\r?\n(?:[^\s]{5,40}[ \t]{1,8}(?:\|[ \t]{0,8})?)?){1,4}[ \t]{0,20}|^[ \t]{1,20})([0-9a-f]{32,40})\b/
-/** So far. */
-const UNLOCK_BEGUN =
-  /^(?:[ \t]{0,20}\r?\n(?:[^\s]{5,40}[ \t]{1,8}(?:\|[ \t]{0,8})?)?){0,4}[ \t]{0,20}\r?[^\s]{0,40}[ \t]{0,8}(?:\|[ \t]{0,8})?$/
-const UNLOCK_WITHIN = 280
-
-/** The first password of Jenkins stands alone, two lines below the sentence. */
-export function detectUnlock({ text, final }: Source, _start: number, end: number): Detection {
-  const found = UNLOCK.exec(text.slice(end, end + UNLOCK_WITHIN))
-  if (found?.[1] === undefined)
-    return !final && text.length < end + UNLOCK_WITHIN && UNLOCK_BEGUN.test(text.slice(end)) ? STARVED : undefined
-  if (!final && text.length < end + UNLOCK_WITHIN && end + found[0].length === text.length) return STARVED
-  return { rule: 'password', start: end + found[0].length - found[1].length, end: end + found[0].length }
-}
-
 /** How far around a private member others tell that it is one of a JSON web key. */
 const KEY_BEFORE = 500
 const KEY_BEHIND = 2_500

@@ -264,3 +264,31 @@ export function detectBelow(source: Source, { name, from, to, kind }: Name): Det
   const start = line.start + lead + word[1].length
   return start < source.floor ? undefined : { rule: ruleOf(kind), start, end: start + written.trimEnd().length }
 }
+
+/** The first password of Jenkins stands alone, two lines below the sentence, or behind it. */
+export function detectUnlock(source: Source, _start: number, end: number): Detection {
+  const { text, floor, final } = source
+  const lineEnd = source.lineEnd(end)
+  if (!final && lineEnd >= text.length && text.length < end + UNLOCK_WITHIN) return STARVED
+  const rest = text.slice(end, Math.min(lineEnd, end + UNLOCK_WITHIN))
+  if (/\S/.test(rest)) return unlockIn(rest, end)
+  let isOver = false
+  const lines = linesBelow(source, end, (line, count) => {
+    if (isOver || count > 3) return false
+    isOver = /\S/.test(line.slice(leadLength(line)))
+    return true
+  })
+  if (lines === STARVED) return lines
+  const line = lines.at(-1)
+  if (line === undefined || line.start < floor) return undefined
+  const lead = leadLength(line.text)
+  return unlockIn(line.text.slice(lead), line.start + lead)
+}
+
+const UNLOCK_WITHIN = 80
+
+function unlockIn(written: string, at: number): Detection {
+  const [before, secret] = /^\s{0,20}([0-9a-f]{32,40})\b/.exec(written) ?? []
+  if (before === undefined || secret === undefined) return undefined
+  return { rule: 'password', start: at + before.length - secret.length, end: at + before.length }
+}

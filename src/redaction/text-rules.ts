@@ -19,12 +19,11 @@ import {
   detectForeignName,
   detectJsonWebKey,
   detectPasswordFile,
-  detectUnlock,
   FOREIGN_NAMES,
   KEY_MEMBERS,
 } from './statement.js'
 
-import { detectCodes, detectSecretData, detectSecretJson } from './table.js'
+import { detectCodes, detectSecretData, detectSecretJson, detectUnlock } from './table.js'
 import { detectDataSource, detectEncodedSignature, detectEncodedUserinfo, detectUserinfo } from './userinfo.js'
 
 const NAME_WORDS =
