@@ -65,17 +65,19 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
   }
 }
 
-/** Every store behind the same server, beside a server that only reads and writes JSON. */
+/** Every store behind the same server, beside servers that do less: read and write JSON, and keep such a log. */
 async function benchStoresServed(directory: string): Promise<void> {
   const reason = ensurePostgres({ install: true })
   const postgres = reason === undefined ? await startPostgres() : undefined
   if (postgres === undefined) console.log(`PostgreSQL is left out: ${reason}`)
   try {
     await benchServe([
-      { name: 'bare node:http', args: ['bare'] },
-      { name: 'memory', args: ['memory'] },
-      { name: 'embedded', args: ['embedded', directory] },
-      ...(postgres ? [{ name: 'PostgreSQL', args: ['postgres', postgres.connectionString] }] : []),
+      { name: 'bare node:http', args: ['serve-host.mjs', 'bare'] },
+      { name: 'least in memory', args: ['least-host.mjs', 'memory'] },
+      { name: 'least durable', args: ['least-host.mjs', directory], isReference: true },
+      { name: 'memory', args: ['serve-host.mjs', 'memory'], isReference: true },
+      { name: 'embedded', args: ['serve-host.mjs', 'embedded', directory] },
+      ...(postgres ? [{ name: 'PostgreSQL', args: ['serve-host.mjs', 'postgres', postgres.connectionString] }] : []),
     ])
   } finally {
     await postgres?.stop()

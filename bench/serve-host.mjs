@@ -61,12 +61,7 @@ async function serveGate(openStore) {
 
 /** The least that a server can do: reads the JSON of a request and answers some. */
 async function serveBare() {
-  const answer = JSON.stringify({
-    id: 'ses_1',
-    run_id: 'run_1',
-    status: 'queued',
-    ended_at: '2026-01-01T00:00:00.000Z',
-  })
+  const answer = JSON.stringify({ id: 'ses_1', run_id: 'run_1', status: 'queued', backlog: 0, running: 0 })
   const headers = { 'content-type': 'application/json', 'content-length': answer.length }
   const server = createServer((request, response) => {
     const chunks = []

@@ -19,11 +19,18 @@ interface Measured {
   p99: number
 }
 
-/** The first two of the servers are the ones that all are held against. */
-export async function benchServe(servers: readonly { name: string; args: string[] }[]) {
+interface Server {
+  name: string
+  /** The script that is the server, in `bench`, and its arguments. */
+  args: readonly string[]
+  /** All that come after it are held against it. */
+  isReference?: true
+}
+
+export async function benchServe(servers: readonly Server[]): Promise<void> {
   const rows: string[][] = []
   const rates = new Map<string, number>()
-  const references = servers.slice(0, 2).map(({ name }) => name)
+  const references = servers.filter(({ isReference }) => isReference).map(({ name }) => name)
   for (const { name, args } of servers) {
     const server = await startHost(args)
     try {
@@ -53,7 +60,7 @@ const share = (rate: number, reference: number | undefined): string =>
 
 /** The memory of a server with the embedded store, before and after 200,000 runs. */
 export async function benchMemory(directory: string): Promise<void> {
-  const server = await startHost(['embedded', directory])
+  const server = await startHost(['serve-host.mjs', 'embedded', directory])
   const resident = () => {
     const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.process.pid}/status`, 'utf8')) ?? []
     return `${(Number(kibibytes) / 1_024).toFixed(0)} MiB`
@@ -89,23 +96,24 @@ async function load(url: string, kind: (typeof KINDS)[number], concurrency: numb
   const started = performance.now()
   await Promise.all(
     clients.map(async (client, index) => {
-      let last: string | undefined
       while (left-- > 0) {
         const sent = performance.now()
-        last = (await call<{ run_id: string }>(client, 'POST', `/sessions/${sessions[index]}/messages`, body)).run_id
+        await call(client, 'POST', `/sessions/${sessions[index]}/messages`, body)
         latencies.push(performance.now() - sent)
       }
-      // Runs of a session end in order. Who asks without a pause is served instead of the runs.
-      while (last !== undefined && !(await isEnded(client, last))) await delay(POLL_MS)
     }),
   )
+  // One asks for all: 64 who ask for their runs are served instead of the runs.
+  while (clients[0] !== undefined && !(await isIdle(clients[0]))) await delay(POLL_MS)
   const seconds = (performance.now() - started) / 1_000
   await Promise.all(clients.map((client) => client.close()))
   return { perSecond: latencies.length / seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
 }
 
-const isEnded = async (client: Client, run: string): Promise<boolean> =>
-  'ended_at' in (await call<object>(client, 'GET', `/runs/${run}`))
+async function isIdle(client: Client): Promise<boolean> {
+  const { backlog, running } = await call<{ backlog: number; running: number }>(client, 'GET', '/health')
+  return backlog + running === 0
+}
 
 async function call<T>(client: Client, method: 'GET' | 'POST' | 'PUT', path: string, body?: string): Promise<T> {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
@@ -115,10 +123,9 @@ async function call<T>(client: Client, method: 'GET' | 'POST' | 'PUT', path: str
   return answer
 }
 
-async function startHost(args: readonly string[]) {
-  const host = ['bench/serve-host.mjs', ...args]
+async function startHost([script, ...args]: readonly string[]) {
   // The first core; what asks runs on the others.
-  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, ...host], {
+  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, `bench/${script}`, ...args], {
     env: { ...process.env, ADMIN_TOKEN: TOKEN },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
