@@ -12,6 +12,7 @@ import { buildIfStale } from './fresh-build.js'
 import { ensurePostgres, type Postgres, startPostgres } from './postgres.js'
 import { progress } from './progress.js'
 import { exitCode, startNode } from './tool-run.js'
+import { translate } from './translated/translate.js'
 
 const PLACES: readonly [directory: string, pattern: RegExp][] = [
   ['src', /\/__tests__\/[^/]+\.test\.ts$/],
@@ -105,7 +106,14 @@ async function run(args: readonly string[]): Promise<number> {
   await buildIfStale()
   // The built command starts in a fraction of the time that its sources take.
   const cli = { SKILLGATE_TEST_CLI: 'dist/cli.js' }
-  const env = { ...process.env, ...cli, ...(await liveEnvironment()), ...(await postgresEnvironment()) }
+  const typescript = await translate()
+  const env = {
+    ...process.env,
+    ...typescript.env,
+    ...cli,
+    ...(await liveEnvironment()),
+    ...(await postgresEnvironment()),
+  }
   if (stoppedBy) return 1
   progress(`running ${files.length} test files`)
   const flags = args.filter((arg) => arg.startsWith('-'))
@@ -116,7 +124,7 @@ async function run(args: readonly string[]): Promise<number> {
   ] as const) {
     if (part.length === 0 || stoppedBy) continue
     const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${TEST_TIMEOUT_MS}`, '--test-reporter=spec']
-    runner = startNode(['--import', 'tsx', '--test', ...options, ...flags, ...part], env)
+    runner = startNode([...typescript.flags, '--test', ...options, ...flags, ...part], env)
     code = Math.max(code, await exitCode(runner))
   }
   return code
