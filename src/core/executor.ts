@@ -35,6 +35,8 @@ export interface QueuedRun {
 export interface Executor {
   /** Resolves when what the store holds from before is queued; runs that are accepted later come after it. */
   ready(): Promise<void>
+  /** Whether no run of the session waits or is executed, here or on another host that shares the store. */
+  isIdle(sessionId: string): boolean
   /** Takes a run that the log has just been told of. */
   accept(run: QueuedRun): void
   /** The log may hold a run of which this process was not told: looks for it. */
@@ -274,6 +276,8 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
 
   return {
     ready,
+    // What other hosts do is not known.
+    isIdle: (sessionId) => store.shared === undefined && !tails.has(sessionId),
     accept,
     review,
     cancel,

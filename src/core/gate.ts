@@ -190,15 +190,28 @@ export function createGate({
   const { tools } = broker
   const log = createLog({ store, tools, redactor, now, newId, logger })
   const seal = createIntentSeal(signingKey)
-  const observed = observeBroker(broker, { telemetry, redactor })
+  const observation = { telemetry, redactor }
+  const observed = observeBroker(broker, observation)
   const recover = createRecovery({ broker, logger, patienceMs: recoveryMs, isShared: store.shared !== undefined, now })
-  const perform = observeRuns(createPerformer({ log, broker: observed, logger, recover }), { telemetry, redactor })
+  const perform = observeRuns(createPerformer({ log, broker: observed, logger, recover }), observation)
   const executor = createExecutor({ store, log, seal, perform, concurrency, logger })
   const unwatch = telemetry?.watch(executor.count)
   const once = createOnce({ store, now })
   const registry = createRegistry({ store, log, redactor, publicKeys, now, once })
   const runs = createRuns({ store, log, executor })
-  const sessions = createSessions({ store, log, executor, runs, once, seal, redactor, tools, assertOpen, now, newId })
+  const sessions = createSessions({
+    store,
+    log,
+    executor,
+    runs,
+    once,
+    seal,
+    broker,
+    observation,
+    assertOpen,
+    now,
+    newId,
+  })
   let closed: Promise<void> | undefined
 
   function assertOpen(): void {

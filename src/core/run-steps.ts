@@ -1,10 +1,11 @@
 /** Performs a run, step by step: every step is logged before its effect, and what the log shows as done is not done again. */
-import type { Broker, Call, Intent } from './broker.js'
+import type { Broker, Call, Intent, Judgement } from './broker.js'
 import { canonical, parseData, sha256 } from './data.js'
 import { createDeferred, type Deferred } from './deferred.js'
 import type { Draft } from './event.js'
 import { isFailure } from './failure.js'
 import type { Log } from './log.js'
+import type { Decision } from './policy.js'
 import type { Logger } from './provider.js'
 import { type Ending, failedWith, type RunProgress, type StepProgress } from './run-progress.js'
 import type { Listeners, SkillResult } from './tool.js'
@@ -59,7 +60,7 @@ export function createPerformer({
   async function perform(run: RunWork, progress: RunProgress, outcomes: Outcomes): Promise<Ending> {
     const { id, sessionId, intents, signal } = run
     /** Events of what is over, written together with the next that must be durable before an effect. */
-    let pending: Draft[] = progress.state === 'queued' ? [{ type: 'run.started', run_id: id, data: {} }] : []
+    let pending: Draft[] = progress.state === 'queued' ? [begun(id)] : []
     /** Outcomes among them. */
     let unrecorded: Deferred<void>[] = []
 
@@ -68,18 +69,10 @@ export function createPerformer({
       pending = []
       unrecorded = []
     }
-    const closing = (ending: Ending, next: number): Draft[] => [
-      ...intents.slice(next).map((intent, index) =>
-        decided(id, stepOf(intent, next + index), {
-          eval: { status: 'skipped', details: { reason: 'The run had ended before this intent.' } },
-        }),
-      ),
-      { type: 'run.finished', run_id: id, data: { ...ending } },
-    ]
     const finish = async (ending: Ending, next: number): Promise<Ending> => {
       await log.write(sessionId, () => {
         assertHeld(signal)
-        return { drafts: [...pending, ...closing(ending, next)], result: undefined }
+        return { drafts: [...pending, ...closing(run, ending, next)], result: undefined }
       })
       written()
       return ending
@@ -103,7 +96,7 @@ export function createPerformer({
         if (signal.aborted || progress.cancelRequested) return finish(CANCELLED, index)
         // Should the log have taken in the start without saying so, it was none.
         outcomes.set(step.step_id, 'untouched')
-        const judged = await judge(run, step, intent, pending, (ending) => closing(ending, index + 1))
+        const judged = await judge(run, index, pending)
         written()
         if ('status' in judged) return judged
         outcome = await execute(run, step, judged)
@@ -120,29 +113,25 @@ export function createPerformer({
    * Judges under the policy that the decision will stand behind in the chain. An allowed call is logged as started; with
    * any other decision the run ends, in the same write.
    */
-  async function judge(
-    { id, sessionId, signal }: RunWork,
-    step: Step,
-    intent: Intent,
-    before: readonly Draft[],
-    closing: (ending: Ending) => Draft[],
-  ): Promise<Call | Ending> {
+  async function judge(run: RunWork, index: number, before: readonly Draft[]): Promise<Call | Ending> {
+    const { id, sessionId, signal } = run
+    const intent = run.intents[index] as Intent
+    const step = stepOf(intent, index)
     /** `place`: where the call would be executed, for a successor who asks there; undefined while that is not known. */
     const write = (place: { engine?: string | undefined } | undefined) =>
       log.write<Call | Ending | undefined>(sessionId, ({ policy }) => {
         assertHeld(signal)
         if (place === undefined && broker.allows(policy, intent)) return { drafts: [], result: undefined }
-        const { decision, params, params_hash, call } = broker.judge(policy, intent)
-        const status = STEP_STATUS[decision.decision]
-        const drafts = [...before, decided(id, step, { eval: { status, details: decision }, params, params_hash })]
-        if (call !== undefined) {
-          const { engine } = place ?? {}
-          const data = { ...step, params_hash, ...(engine !== undefined && { engine }) }
-          return { drafts: [...drafts, { type: 'tool.started', run_id: id, data }], result: call }
+        const judgement = broker.judge(policy, intent)
+        const { call, params_hash } = judgement
+        if (call === undefined) {
+          const { drafts, ending } = refused(run, index, judgement)
+          return { drafts: [...before, ...drafts], result: ending }
         }
-        const reason = { code: decision.code as 'DENIED', message: decision.reason }
-        const ending: Ending = { status: status === 'denied' ? 'denied' : 'failed', reason }
-        return { drafts: [...drafts, ...closing(ending)], result: ending }
+        const { engine } = place ?? {}
+        const data = { ...step, params_hash, ...(engine !== undefined && { engine }) }
+        const drafts = [...before, decided(id, step, judgement), { type: 'tool.started' as const, run_id: id, data }]
+        return { drafts, result: call }
       })
     const isRecoverable = broker.tools.get(intent.tool)?.recover !== undefined
     // An engine is asked who it is only for what the policy allows: no refused call may reach one.
@@ -206,8 +195,55 @@ export const finished = (run_id: string, data: Record<string, unknown>): Draft =
   data,
 })
 
-const decided = (run_id: string, step: Step, data: Record<string, unknown>): Draft => ({
+const begun = (run_id: string): Draft => ({ type: 'run.started', run_id, data: {} })
+
+const decided = (run_id: string, step: Step, { decision, params, params_hash }: Judgement): Draft => ({
   type: 'policy.decided',
   run_id,
-  data: { ...step, ...data },
+  data: { ...step, eval: { status: STEP_STATUS[decision.decision], details: decision }, params, params_hash },
 })
+
+type Intents = Pick<RunWork, 'id' | 'intents'>
+
+/** The end of a run, with what is said of the intents from `next` on, which it leaves out. */
+const closing = ({ id, intents }: Intents, ending: Ending, next: number): Draft[] => [
+  ...intents.slice(next).map((intent, index) => ({
+    type: 'policy.decided' as const,
+    run_id: id,
+    data: { ...stepOf(intent, next + index), eval: SKIPPED },
+  })),
+  { type: 'run.finished', run_id: id, data: { ...ending } },
+]
+
+const SKIPPED = { status: 'skipped', details: { reason: 'The run had ended before this intent.' } }
+
+/** The end of a run at an intent that the policy does not allow. */
+function refused(run: Intents, index: number, judgement: Judgement): { drafts: Draft[]; ending: Ending } {
+  const { decision, code, reason: message } = judgement.decision
+  const ending: Ending = {
+    status: decision === 'deny' ? 'denied' : 'failed',
+    reason: { code: code as 'DENIED', message },
+  }
+  const step = stepOf(run.intents[index] as Intent, index)
+  return { drafts: [decided(run.id, step, judgement), ...closing(run, ending, index + 1)], ending }
+}
+
+export interface EndedAtOnce {
+  drafts: Draft[]
+  ending: Ending
+  /** What refused it; absent for a run without intents. */
+  decision?: Decision
+}
+
+/** All of a run that has nothing to execute, because its first intent is refused or it has none; else undefined. */
+export function endAtOnce(run: Intents, judge: (intent: Intent) => Judgement): EndedAtOnce | undefined {
+  const [first] = run.intents
+  if (first === undefined) {
+    const ending: Ending = { status: 'completed' }
+    return { drafts: [begun(run.id), ...closing(run, ending, 0)], ending }
+  }
+  const judgement = judge(first)
+  if (judgement.call !== undefined) return undefined
+  const { drafts, ending } = refused(run, 0, judgement)
+  return { drafts: [begun(run.id), ...drafts], ending, decision: judgement.decision }
+}

@@ -1,5 +1,6 @@
 /** The sessions of a gate: made, found and listed; each sets its policy and takes messages, whose runs it queues. */
 import type { Redactor } from '../redaction/index.js'
+import type { Broker } from './broker.js'
 import { createChanges } from './changes.js'
 import { canonical, type Data, sha256 } from './data.js'
 import { readEvent } from './event.js'
@@ -11,6 +12,7 @@ import { existing, type Log, type SessionState } from './log.js'
 import { type PageRequest, readPage } from './page.js'
 import { assertLoggable, couldAllow, type EffectivePolicy, effective, parsePolicy } from './policy.js'
 import type { createRuns, Run } from './run.js'
+import { type EndedAtOnce, endAtOnce } from './run-steps.js'
 import {
   type MessageDocument,
   type MessageInput,
@@ -22,7 +24,8 @@ import {
   toMessage,
 } from './session.js'
 import type { KeptAnswer, Store } from './store.js'
-import type { Listeners, Tool, ToolMeta } from './tool.js'
+import { type Observation, tellEnded } from './telemetry.js'
+import type { Listeners, ToolMeta } from './tool.js'
 
 /** One session: a policy, messages, runs. */
 export interface Session {
@@ -51,8 +54,8 @@ interface SessionsOptions {
   runs: ReturnType<typeof createRuns>
   once: Once
   seal: IntentSeal
-  redactor: Redactor
-  tools: ReadonlyMap<string, Tool>
+  broker: Broker
+  observation: Observation
   /** Throws when nothing new is taken. */
   assertOpen(): void
   now: () => Date
@@ -60,9 +63,13 @@ interface SessionsOptions {
 }
 
 export function createSessions(options: SessionsOptions) {
-  const { store, log, executor, runs, once, seal, redactor, tools, assertOpen, now, newId } = options
+  const { store, log, executor, runs, once, seal, broker, observation, assertOpen, now, newId } = options
+  const { tools } = broker
+  const { redactor } = observation
   /** Messages on their way into the log. */
   const posting = new Set<Promise<unknown>>()
+  /** How many of them are of a session. */
+  const arriving = new Map<string, number>()
   const policies = createChanges()
 
   async function stateOf(sessionId: string): Promise<SessionState> {
@@ -126,8 +133,7 @@ export function createSessions(options: SessionsOptions) {
         { scope: `messages ${id}`, request: message as unknown as Data, idempotencyKey },
         async (keep) => {
           const runId = newId('run')
-          await accept(id, runId, message, keep({ run_id: runId }))
-          executor.accept({ id: runId, sessionId: id, intents: message.intents, listeners: { onOutput, onProgress } })
+          await accept(id, runId, message, { listeners: { onOutput, onProgress }, answer: keep({ run_id: runId }) })
           return { run_id: runId }
         },
       ).finally(() => posting.delete(posted))
@@ -149,32 +155,44 @@ export function createSessions(options: SessionsOptions) {
     },
   })
 
-  /** The message and its run, in the log and among the runs that are open. */
+  /** The message and its run, in the log and among the runs that are open; not among these when it has nothing to execute. */
   async function accept(
     session_id: string,
     run_id: string,
     { intents, ...rest }: ParsedMessage,
-    answer: KeptAnswer | undefined,
+    { listeners, answer }: { listeners: Listeners; answer: KeptAnswer | undefined },
   ): Promise<void> {
     await executor.ready()
     const asked = intents.map(({ tool, params }) => ({ tool, params_hash: sha256(canonical(params)) }))
-    const opens = { run_id, session_id, payload: seal.seal(run_id, intents) }
     const data = { message_id: newId('msg'), ...rest, intents: asked }
+    const run = { id: run_id, intents }
+    const opening = () => ({ run_id, session_id, payload: seal.seal(run_id, intents) })
+    arriving.set(session_id, (arriving.get(session_id) ?? 0) + 1)
     try {
-      await log.write(session_id, (state) => {
+      const ended = await log.write<EndedAtOnce | undefined>(session_id, (state) => {
         existing(state, session_id)
+        // Runs of a session end in the order accepted: none may be before it, in its turn or on its way to that.
+        const isNext = executor.isIdle(session_id) && arriving.get(session_id) === 1
+        const ended = isNext ? endAtOnce(run, (intent) => broker.judge(state.policy, intent)) : undefined
         return {
           drafts: [
             { type: 'message.appended', run_id, data },
             { type: 'run.queued', run_id, data: { intents: intents.length } },
+            ...(ended?.drafts ?? []),
           ],
-          result: undefined,
-          options: { opens, ...kept(answer) },
+          result: ended,
+          options: { ...(ended === undefined && { opens: opening() }), ...kept(answer) },
         }
       })
+      if (ended === undefined) executor.accept({ ...run, sessionId: session_id, listeners })
+      else void tellEnded({ run_id, session_id }, ended, tools.get(intents[0]?.tool ?? '')?.meta, observation)
     } catch (error) {
       if (isFailure(error) && error.details?.applied === 'unknown') executor.review()
       throw error
+    } finally {
+      const others = (arriving.get(session_id) ?? 1) - 1
+      if (others === 0) arriving.delete(session_id)
+      else arriving.set(session_id, others)
     }
   }
 

@@ -3,7 +3,7 @@ import type { Redactor } from '../redaction/index.js'
 import type { Broker } from './broker.js'
 import type { Decision } from './policy.js'
 import type { Ending } from './run-progress.js'
-import type { createPerformer, RunWork } from './run-steps.js'
+import type { createPerformer, EndedAtOnce, RunWork } from './run-steps.js'
 import type { SkillResult, ToolMeta } from './tool.js'
 
 export type { Ending } from './run-progress.js'
@@ -47,6 +47,19 @@ export interface Observation {
 }
 
 type Perform = ReturnType<typeof createPerformer>
+
+/** Tells of a run that ended in the write that accepted it. What an observer throws changes nothing of that. */
+export async function tellEnded(
+  run: ObservedRun,
+  { decision, ending }: EndedAtOnce,
+  tool: ToolMeta | undefined,
+  { telemetry, redactor }: Observation,
+): Promise<void> {
+  try {
+    if (decision !== undefined) telemetry?.decided(decision.decision, decision.code, tool)
+    await telemetry?.run(run, async () => redactor.value(ending) as Ending)
+  } catch {}
+}
 
 /** The broker of runs, with its decisions and calls told; itself when nobody observes. */
 export function observeBroker(broker: Broker, { telemetry, redactor }: Observation): Broker {

@@ -136,6 +136,55 @@ describe('order', () => {
     )
   })
 
+  it('a run with nothing to execute ends in the write that accepts it, when none is before it', async () => {
+    const { gate, store, client } = createFixture()
+    const session = await openSession(gate)
+    const { append, openRuns } = store
+    const writes: (string | undefined)[][] = []
+    store.append = (events, options) => {
+      writes.push([...events.map(({ type }) => type), options?.opens && 'opens'])
+      return append(events, options)
+    }
+    const queued = ['message.appended', 'run.queued']
+    const decided = ['policy.decided', 'policy.decided']
+    for (const [post, status, middle] of [
+      [message({ tool: 'demo.wipe' }, { tool: 'demo.echo' }), 'denied', decided],
+      [{ role: 'user', content: 'hello' } as const, 'completed', []],
+    ] as const) {
+      const run = await session.post(post)
+      assert.equal((await run.read()).status, status, 'it has ended when its caller is answered')
+      assert.deepEqual(writes.splice(0), [[...queued, 'run.started', ...middle, 'run.finished', undefined]])
+    }
+    assert.deepEqual(await openRuns({ limit: 10 }), [])
+    const run = await session.post(echoes('a'))
+    await run.done()
+    assert.deepEqual(writes[0], [...queued, 'opens'])
+    assert.equal(client.asks.length, 1)
+    assert.equal((await gate.validate()).valid, true)
+  })
+
+  it('a run with nothing to execute waits for those before it, on their way or executed', async () => {
+    const hold = held()
+    const { gate } = createFixture({ reply: () => hold.promise })
+    const session = await openSession(gate)
+    const wipe = message({ tool: 'demo.wipe' })
+    const runs = await Promise.all([session.post(wipe), session.post(echoes('a')), session.post(wipe)])
+    runs.push(await session.post(wipe), await session.post({ role: 'user', content: 'hello' }))
+    await settle()
+    const statuses = async () => (await Promise.all(runs.map((run) => run.read()))).map(({ status }) => status)
+    assert.deepEqual(await statuses(), ['denied', 'running', 'queued', 'queued', 'queued'])
+    // Judged in its turn: by the policy that is in force then.
+    await session.setPolicy({ overrides: [{ tool: 'demo.*', allow: true }] })
+    hold.release({})
+    await Promise.all(runs.map((run) => run.done()))
+    assert.deepEqual(await statuses(), ['denied', 'completed', 'completed', 'completed', 'completed'])
+    const ends = (await gate.audit({ type: 'run.finished' })).events.map(({ run_id }) => run_id)
+    assert.deepEqual(
+      ends,
+      runs.map(({ id }) => id),
+    )
+  })
+
   it('sessions do not wait for each other', async () => {
     const hold = held()
     const { gate } = createFixture({
