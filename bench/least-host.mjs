@@ -3,7 +3,7 @@
  * events in a hash chain, durable in the same table with its indexes before they are acknowledged, those that come together
  * in one transaction. It checks nothing, decides nothing and redacts nothing; `memory` keeps the log in a list.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createServer } from 'node:http'
 
 const [place] = process.argv.slice(2)
@@ -67,7 +67,8 @@ function seal(session, run_id, drafts) {
   })
 }
 
-const newId = (kind) => `${kind}_${Date.now().toString(16)}${randomBytes(8).toString('hex')}`
+let ids = 0
+const newId = (kind) => `${kind}_${Date.now().toString(16)}${(++ids).toString(16).padStart(20, '0')}`
 
 /** Those that are asked for in one turn of the event loop are written together. */
 function createAppend(write) {
