@@ -110,8 +110,8 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
   }
 
   /** The items of such a list do not say what they are. */
-  function secrets(items: readonly unknown[], depth: number, left: Left): unknown[] {
-    if (depth + 1 >= MAX_DEPTH) throw new RangeError('deeper than the limits')
+  function secrets(items: readonly unknown[], depth: number, left: Left): unknown[] | string {
+    if (depth + 1 >= MAX_DEPTH) return withheld
     return items.map((item) =>
       typeof item === 'object' && item !== null && !Array.isArray(item)
         ? members(item as Record<string, unknown>, depth + 2, left, 'Secret')
@@ -183,8 +183,8 @@ export function createWalk({ text, isClean, isSettled, mark, judge, withheld }: 
     return judged
   }
 
-  function list(items: readonly unknown[], depth: number, left: Left, program?: string): unknown[] {
-    if (depth >= MAX_DEPTH) throw new RangeError('deeper than the limits')
+  function list(items: readonly unknown[], depth: number, left: Left, program?: string): unknown[] | string {
+    if (depth >= MAX_DEPTH) return withheld
     if (!items.some(isText)) return items.map((item) => walk(item, depth + 1, left) ?? null)
     const cleaned = items.map((item) => (typeof item === 'string' ? sanitized(item, left) : item))
     const kept = secretsInList(cleaned, program)

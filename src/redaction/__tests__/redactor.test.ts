@@ -232,6 +232,21 @@ describe('values [S11]', () => {
     assert.deepEqual(given, { password: 'a', list: ['token=b'] })
   })
 
+  it('what is nested too deep is withheld, and nothing beside it', () => {
+    for (const wrap of [(nested: unknown) => ({ nested }), (nested: unknown) => [nested]]) {
+      for (const inner of [['password=x'], { a: ['x'] }, { kind: 'SecretList', items: ['x'] }, { password: ['x'] }]) {
+        for (let levels = 18; levels < 28; levels++) {
+          let deep: unknown = inner
+          for (let level = 0; level < levels; level++) deep = wrap(deep)
+          const cleaned = redactor.value({ name: 'web', deep }) as Record<string, unknown>
+          assert.equal(cleaned.name, 'web')
+          assert.match(JSON.stringify(cleaned), /withheld|REDACTED|"x"/)
+          assert.doesNotMatch(JSON.stringify(cleaned), /password=x/)
+        }
+      }
+    }
+  })
+
   it('never throws and always ends, and what cannot be checked is withheld', () => {
     const trap = () => {
       throw new Error('a trap was sprung')
