@@ -1,6 +1,7 @@
 /** The broker: judges calls against a policy, and executes only what it judged to be allowed, exactly as it was judged. */
 import type { Redactor } from '../redaction/index.js'
 import { canonical, type Data, type DataObject, parseObject, sha256 } from './data.js'
+import { race } from './deadline.js'
 import { Failure, isFailure } from './failure.js'
 import { type Decision, evaluate, type Policy } from './policy.js'
 import type { Logger, ProviderClient } from './provider.js'
@@ -38,7 +39,7 @@ export interface Broker {
   /** What came of a call that a host which is gone was executing. Starts nothing; rejects when that cannot be told now. */
   recover(intent: Intent, options: CallOptions): Promise<SkillResult | 'not_started'>
   /** The id of the engine behind a tool whose calls can be recovered there; undefined when there is none, or it is away. */
-  engineOf(tool: string): Promise<string | undefined>
+  engineOf(tool: string, signal: AbortSignal): Promise<string | undefined>
 }
 
 type CallOptions = Pick<SkillContext, 'signal' | 'runId' | 'recorded'> & Listeners
@@ -144,18 +145,21 @@ export function createBroker({
     return tool.recover(tool.parse(withoutAction(params, tool)), contextOf(tool, undefined, options))
   }
 
-  async function engineOf(name: string): Promise<string | undefined> {
+  async function engineOf(name: string, signal: AbortSignal): Promise<string | undefined> {
     const tool = tools.get(name)
     if (tool?.recover === undefined) return undefined
     const client = providers[tool.meta.skill] ?? providerClient ?? gatewayClient
     // Without an engine the call itself will say what is wrong.
-    return client?.engineId?.().catch(() => undefined)
+    const asked = race(async () => client?.engineId?.(), { timeoutMs: ENGINE_MS, signal })
+    return asked.catch(() => undefined)
   }
 
   const allows = (policy: Policy, intent: Intent): boolean => judge(policy, intent).call !== undefined
 
   return { tools, judge, allows, execute, recover, engineOf }
 }
+
+const ENGINE_MS = 10_000
 
 /** An intent names its action in the tool; a model that repeats it in the params means the same call. */
 function withoutAction(params: DataObject, { meta }: Tool): DataObject {

@@ -1,6 +1,7 @@
 /** Executes runs: each session's in the order accepted, different sessions in parallel, and on from where the log shows them. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Intent } from './broker.js'
+import { watchCancelling } from './cancel-watch.js'
 import { createDeferred, type Deferred } from './deferred.js'
 import { REGISTRY } from './event.js'
 import { Failure, isFailure } from './failure.js'
@@ -8,7 +9,7 @@ import type { IntentSeal } from './intent-seal.js'
 import { available, type Log } from './log.js'
 import type { Logger } from './provider.js'
 import { NOT_BEGUN, type RunProgress, readProgress } from './run-progress.js'
-import { CANCELLED, type createPerformer, type Outcomes } from './run-steps.js'
+import { CANCELLED, type createPerformer, type Outcomes, tellRecorded } from './run-steps.js'
 import type { Repair, Store } from './store.js'
 import type { Listeners } from './tool.js'
 
@@ -35,11 +36,15 @@ export interface QueuedRun {
 export interface Executor {
   /** Resolves when what the store holds from before is queued; runs that are accepted later come after it. */
   ready(): Promise<void>
-  /** Whether no run of the session waits or is executed, here or on another host that shares the store. */
-  isIdle(sessionId: string): boolean
-  /** Takes a run that the log has just been told of. */
+  /** Announces a run before the log is told of it: until it is accepted or dropped, nobody here takes it from the store. */
+  expect(runId: string, sessionId: string): void
+  /** Whether no other run of the session waits, is executed or expected, here or on another host that shares the store. */
+  isNext(runId: string, sessionId: string): boolean
+  /** Takes an expected run, which is in the log now. */
   accept(run: QueuedRun): void
-  /** The log may hold a run of which this process was not told: looks for it. */
+  /** An expected run does not come, or has ended in the write that told of it. */
+  drop(runId: string): void
+  /** The log may hold a run of which this process was not told, now or a little later: looks for it. */
   review(): void
   /** Resolves when the run has ended; rejects when its log cannot be written. Undefined when it is not executed here. */
   done(runId: string): Promise<void> | undefined
@@ -54,7 +59,10 @@ export interface Executor {
 const OPEN_PAGE = 500
 const FIRST_RETRY_MS = 50
 const LONGEST_RETRY_MS = 5_000
-const CANCEL_LOOK_MS = 500
+/** For so long a write whose outcome is unknown may still come about on a database server. */
+const REVIEW_MS = 60_000
+/** Runs that other hosts may execute, of which those who post here want to hear. */
+const MAX_LISTENING = 10_000
 
 interface ExecutorOptions {
   store: Store
@@ -70,18 +78,34 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   const active = new Map<string, ActiveRun>()
   const tails = new Map<string, Promise<unknown>>()
   const listening = new Map<string, Listeners>()
+  /** Runs on their way into the log, and their sessions. */
+  const expected = new Map<string, string>()
   const closing = new AbortController()
+  /** Nothing more begins. */
+  let isClosing = false
   let started: Promise<void> | undefined
+  let reviews = 0
   /** What the store mended and the log does not say yet. */
   const repairs = [...(store.repairs?.() ?? [])]
 
   function ready(): Promise<void> {
     started ??= begin().catch((error) => {
       started = undefined
+      startAgain()
       throw error
     })
     return started
   }
+
+  /** Whoever needs it sooner asks for it. */
+  function startAgain(): void {
+    if (closing.signal.aborted) return
+    delay(startWait, undefined, { signal: closing.signal, ref: false })
+      .then(ready)
+      .catch(() => {})
+    startWait = Math.min(startWait * 2, LONGEST_RETRY_MS)
+  }
+  let startWait = FIRST_RETRY_MS
 
   async function begin(): Promise<void> {
     while (repairs.length > 0) {
@@ -99,7 +123,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     for (;;) {
       const page = await available(store.openRuns({ after, limit: OPEN_PAGE }))
       for (const { run_id, session_id } of page) {
-        if (!active.has(run_id)) enqueue({ id: run_id, sessionId: session_id })
+        if (!active.has(run_id) && !expected.has(run_id)) enqueue({ id: run_id, sessionId: session_id })
       }
       after = page.at(-1)?.position ?? after
       if (page.length < OPEN_PAGE) return
@@ -107,6 +131,8 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   }
 
   async function claim(): Promise<void> {
+    const onCancel = (runId: string) => active.get(runId)?.controller.abort()
+    const watch = await available(watchCancelling(store, onCancel, closing.signal))
     await store.shared?.start({
       perform: async ({ run_id, session_id }) => {
         const entry = enqueue({ id: run_id, sessionId: session_id })
@@ -120,12 +146,25 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       },
       onError: (error) => logger.error('Runs cannot be claimed at the moment.', { error }),
     })
-    watchCancelling()
+    void watch()
   }
 
   function accept(run: QueuedRun): void {
-    if (store.shared === undefined) enqueue(run)
-    else if (run.listeners?.onOutput ?? run.listeners?.onProgress) listening.set(run.id, run.listeners)
+    expected.delete(run.id)
+    if (store.shared === undefined) {
+      enqueue(run)
+      return
+    }
+    if (run.listeners?.onOutput ?? run.listeners?.onProgress) listening.set(run.id, run.listeners)
+    const [oldest] = listening.size > MAX_LISTENING ? listening.keys() : []
+    if (oldest !== undefined) listening.delete(oldest)
+  }
+
+  /** What other hosts do is not known. */
+  function isNext(runId: string, sessionId: string): boolean {
+    if (store.shared !== undefined || tails.has(sessionId)) return false
+    for (const [other, session] of expected) if (session === sessionId && other !== runId) return false
+    return true
   }
 
   function enqueue(run: QueuedRun): ActiveRun {
@@ -141,8 +180,13 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     const tail = before
       .then(() => execute(run, entry))
       .catch((error) => {
+        const isLeft = isClosing || isUnavailable(error) || entry.controller.signal.reason === LOST
+        if (isLeft) throw error
+        return giveUp(run, entry, error)
+      })
+      .catch((error) => {
         logger.error(`Run ${id} is left as its log shows it.`, { error })
-        if (isFailure(error) && error.code === 'UNAVAILABLE') review()
+        if (isUnavailable(error)) review()
       })
       .finally(() => {
         if (active.get(id) === entry) active.delete(id)
@@ -158,7 +202,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   /** Until the log shows the run's end. While it cannot be written, the run waits and goes on from what it shows then. */
   async function execute(run: QueuedRun, entry: ActiveRun): Promise<void> {
     if (entry.cancelled !== undefined) return entry.cancelled
-    if (closing.signal.aborted) return
+    if (isClosing) return
     entry.phase = 'running'
     const outcomes: Outcomes = new Map()
     try {
@@ -166,7 +210,11 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       let progress: RunProgress | undefined = intents === undefined ? undefined : NOT_BEGUN
       for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
         try {
-          progress ??= await progressOf(run)
+          if (progress === undefined) {
+            progress = await progressOf(run)
+            // The log is back.
+            entry.troubled = createDeferred()
+          }
           tellRecorded(progress, outcomes)
           if (progress.state !== 'ended') {
             intents ??= await readIntents(run)
@@ -177,9 +225,9 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
           entry.phase = 'ended'
           return
         } catch (error) {
-          entry.troubled.reject(error)
           const isOver = entry.controller.signal.reason === LOST || closing.signal.aborted
-          if (isOver || !isFailure(error) || error.code !== 'UNAVAILABLE') throw error
+          if (isOver || isUnavailable(error)) entry.troubled.reject(error)
+          if (isOver || !isUnavailable(error)) throw error
           logger.error(`Run ${run.id} waits: its log could not be written.`, { error: error.cause ?? error })
           await delay(wait, undefined, { signal: closing.signal })
           progress = undefined
@@ -197,6 +245,15 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
         if (typeof outcome === 'object') outcome.recorded.reject(new Error('The log does not have it.'))
       }
     }
+  }
+
+  /** Something other than the log went wrong: the run ends, and whether it took effect is not known. */
+  async function giveUp({ id, sessionId }: QueuedRun, entry: ActiveRun, error: unknown): Promise<void> {
+    logger.error(`Run ${id} could not be carried through.`, { error })
+    const reason = { code: 'INTERNAL', message: 'The run could not be carried through.' }
+    const drafts = [{ type: 'run.finished' as const, run_id: id, data: { status: 'unknown', reason } }]
+    await log.write(sessionId, () => ({ drafts, result: undefined }))
+    entry.phase = 'ended'
   }
 
   const progressOf = async ({ id }: QueuedRun): Promise<RunProgress> =>
@@ -217,16 +274,24 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   }
 
   function review(): void {
-    if (store.shared !== undefined) return
-    const look = async (): Promise<void> => {
-      for (let wait = FIRST_RETRY_MS; !closing.signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-        await delay(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
-        try {
-          return await resume()
-        } catch {}
+    if (store.shared === undefined) void look()
+  }
+
+  /** Until the log answers and the time is over, or a later look takes over. */
+  async function look(): Promise<void> {
+    reviews += 1
+    const mine = reviews
+    const until = performance.now() + REVIEW_MS
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+      await delay(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+      if (closing.signal.aborted || mine !== reviews) return
+      try {
+        await resume()
+        if (performance.now() >= until) return
+      } catch {
+        // The log is still away.
       }
     }
-    void look()
   }
 
   async function cancel(runId: string): Promise<void> {
@@ -246,26 +311,11 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     active.delete(runId)
   }
 
-  /** Other hosts ask through the log for the cancelling of what is executed here. */
-  async function watchCancelling(): Promise<void> {
-    let after: number | undefined
-    while (!closing.signal.aborted) {
-      await delay(CANCEL_LOOK_MS, undefined, { signal: closing.signal, ref: false }).catch(() => {})
-      try {
-        const types = ['run.cancel_requested' as const]
-        const query = after === undefined ? { order: 'desc' as const, limit: 1 } : { after, limit: 100 }
-        const found = await store.query({ types, ...query })
-        for (const { run_id } of after === undefined ? [] : found) active.get(run_id ?? '')?.controller.abort()
-        after = found.at(-1)?.position ?? after ?? 0
-      } catch {
-        // The next look finds it.
-      }
-    }
-  }
-
   async function close({ graceMs }: { graceMs: number }): Promise<void> {
+    isClosing = true
     const runs = [...active.entries()]
-    if (store.durable !== true) await Promise.allSettled([...active.keys()].map(cancel))
+    const waiting = store.durable ? [] : runs.filter(([, { phase }]) => phase === 'queued')
+    await Promise.allSettled(waiting.map(([id]) => cancel(id)))
     const ending = Promise.allSettled(runs.filter(([, { phase }]) => phase === 'running').map(([, { ended }]) => ended))
     const stopping = store.shared?.stop()
     await Promise.race([ending, delay(graceMs, undefined, { signal: closing.signal }).catch(() => {})])
@@ -276,9 +326,10 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
 
   return {
     ready,
-    // What other hosts do is not known.
-    isIdle: (sessionId) => store.shared === undefined && !tails.has(sessionId),
+    expect: (runId, sessionId) => void expected.set(runId, sessionId),
+    isNext,
     accept,
+    drop: (runId) => void expected.delete(runId),
     review,
     cancel,
     done(runId) {
@@ -286,22 +337,13 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       return run && Promise.race([run.ended, run.troubled.promise])
     },
     count() {
-      const phases = [...active.values()].map(({ phase }) => phase)
-      return {
-        queued: phases.filter((phase) => phase === 'queued').length,
-        running: phases.filter((phase) => phase === 'running').length,
-      }
+      const of = (wanted: string) => [...active.values()].filter(({ phase }) => phase === wanted).length
+      return { queued: of('queued'), running: of('running') }
     },
     close,
   }
 }
 
+const isUnavailable = (error: unknown): error is Failure => isFailure(error) && error.code === 'UNAVAILABLE'
 const LOST = new Failure('UNAVAILABLE', 'This host lost its lease.')
 const CLOSING = new Failure('ABORTED', 'This process ends.')
-
-/** A write that said nothing of its success may have had it. */
-function tellRecorded({ steps }: RunProgress, outcomes: Outcomes): void {
-  for (const [step, outcome] of outcomes) {
-    if (typeof outcome === 'object' && steps.get(step)?.state === 'ended') outcome.recorded.resolve()
-  }
-}

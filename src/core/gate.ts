@@ -116,6 +116,7 @@ export interface Gate extends AsyncDisposable {
   close(options?: { graceMs?: number }): Promise<void>
 }
 
+/** Who asks for health wants an answer, also when there is none. */
 const HEALTH_MS = 2_000
 
 /** 128 bits as in RFC 9562's version 7, the time first: what is made together lies together in a store's indexes. */
@@ -252,7 +253,7 @@ export function createGate({
       return { store: 'ok' as const, ...(await store.shared?.state()) }
     }
     const [known, engine] = await Promise.all([
-      withinHealthTime(state()).catch(() => ({ store: 'unavailable' as const })),
+      race(state, { timeoutMs: HEALTH_MS }).catch(() => ({ store: 'unavailable' as const })),
       engineState(providerClient ?? gatewayClient),
     ])
     return { engine, role, backlog: queued, running, ...known }
@@ -299,11 +300,8 @@ export function createGate({
 
 async function engineState(client: ProviderClient | undefined): Promise<GateHealth['engine']> {
   if (client?.engineId === undefined) return 'unknown'
-  return withinHealthTime(client.engineId()).then(
+  return race(async () => client.engineId?.(), { timeoutMs: HEALTH_MS }).then(
     () => 'ok',
     () => 'unavailable',
   )
 }
-
-/** Who asks for health wants an answer, also when there is none. */
-const withinHealthTime = <T>(work: Promise<T>): Promise<T> => race(() => work, { timeoutMs: HEALTH_MS })

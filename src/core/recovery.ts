@@ -62,7 +62,7 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
     for (let wait = FIRST_DELAY_MS; ; wait = Math.min(wait * 2, LONGEST_DELAY_MS)) {
       const recorded = createDeferred()
       try {
-        const mine = engine === undefined ? undefined : await broker.engineOf(intent.tool)
+        const mine = engine === undefined ? undefined : await broker.engineOf(intent.tool, run.signal)
         if (mine !== engine) {
           const elsewhere = `It was started on engine ${engine}; this host has ${mine ?? 'none'}.`
           // Another engine has never heard of the call, which must not be taken for its not having begun.

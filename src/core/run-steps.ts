@@ -136,7 +136,7 @@ export function createPerformer({
     const isRecoverable = broker.tools.get(intent.tool)?.recover !== undefined
     // An engine is asked who it is only for what the policy allows: no refused call may reach one.
     const judged = await write(isRecoverable ? undefined : {})
-    return judged ?? ((await write({ engine: await broker.engineOf(intent.tool) })) as Call | Ending)
+    return judged ?? ((await write({ engine: await broker.engineOf(intent.tool, signal) })) as Call | Ending)
   }
 
   async function execute({ id, signal, listeners }: RunWork, step: Step, call: Call): Promise<Outcome> {
@@ -182,6 +182,13 @@ export function outcomeOf(
   if (metadata.success) return { drafts, recorded }
   const { code, message } = metadata.error
   return { drafts, ending: failedWith({ code, message }), recorded }
+}
+
+/** A write that said nothing of its success may have had it. */
+export function tellRecorded({ steps }: RunProgress, outcomes: Outcomes): void {
+  for (const [step, outcome] of outcomes) {
+    if (typeof outcome === 'object' && steps.get(step)?.state === 'ended') outcome.recorded.resolve()
+  }
 }
 
 /** Names a call for whoever executes it; see RequestOptions.runId. */

@@ -110,8 +110,10 @@ export function createRuns({ store, log, executor }: { store: Store; log: Log; e
   const eventsOf = (runId: string): Promise<PositionedEvent[]> =>
     available(store.query({ run_id: runId, limit: 1_000 }))
 
-  async function read(id: string): Promise<RunDocument> {
-    const run = foldRun(await eventsOf(id))
+  const read = async (id: string): Promise<RunDocument> => folded(id, await eventsOf(id))
+
+  function folded(id: string, events: readonly StoredEvent[]): RunDocument {
+    const run = foldRun(events)
     if (run !== undefined) return run
     throw new Failure('NOT_FOUND', `There is no run ${JSON.stringify(brief(id))}.`, {
       details: { field: 'run_id' },
@@ -140,14 +142,16 @@ export function createRuns({ store, log, executor }: { store: Store; log: Log; e
       throw new Failure('CONFLICT', `Run ${id} is ${run.status}, and this process does not execute it.`)
     },
     async cancel() {
-      const before = await read(id)
+      const events = await eventsOf(id)
+      const before = folded(id, events)
       if (isEnded(before)) {
         throw new Failure('CONFLICT', `Run ${id} has ended: it is ${before.status}. There is nothing left to cancel.`, {
           details: { status: before.status },
         })
       }
       if (store.shared !== undefined && executor.done(id) === undefined) {
-        const drafts = [{ type: 'run.cancel_requested' as const, run_id: id, data: {} }]
+        const isAsked = events.some(({ type }) => type === 'run.cancel_requested')
+        const drafts = isAsked ? [] : [{ type: 'run.cancel_requested' as const, run_id: id, data: {} }]
         await log.write(session_id, () => ({ drafts, result: undefined }))
       } else await executor.cancel(id)
       return read(id)

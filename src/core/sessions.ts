@@ -68,8 +68,6 @@ export function createSessions(options: SessionsOptions) {
   const { redactor } = observation
   /** Messages on their way into the log. */
   const posting = new Set<Promise<unknown>>()
-  /** How many of them are of a session. */
-  const arriving = new Map<string, number>()
   const policies = createChanges()
 
   async function stateOf(sessionId: string): Promise<SessionState> {
@@ -167,12 +165,12 @@ export function createSessions(options: SessionsOptions) {
     const data = { message_id: newId('msg'), ...rest, intents: asked }
     const run = { id: run_id, intents }
     const opening = () => ({ run_id, session_id, payload: seal.seal(run_id, intents) })
-    arriving.set(session_id, (arriving.get(session_id) ?? 0) + 1)
+    executor.expect(run_id, session_id)
     try {
       const ended = await log.write<EndedAtOnce | undefined>(session_id, (state) => {
         existing(state, session_id)
         // Runs of a session end in the order accepted: none may be before it, in its turn or on its way to that.
-        const isNext = executor.isIdle(session_id) && arriving.get(session_id) === 1
+        const isNext = executor.isNext(run_id, session_id)
         const ended = isNext ? endAtOnce(run, (intent) => broker.judge(state.policy, intent)) : undefined
         return {
           drafts: [
@@ -185,14 +183,14 @@ export function createSessions(options: SessionsOptions) {
         }
       })
       if (ended === undefined) executor.accept({ ...run, sessionId: session_id, listeners })
-      else void tellEnded({ run_id, session_id }, ended, tools.get(intents[0]?.tool ?? '')?.meta, observation)
+      else {
+        executor.drop(run_id)
+        void tellEnded({ run_id, session_id }, ended, tools.get(intents[0]?.tool ?? '')?.meta, observation)
+      }
     } catch (error) {
+      executor.drop(run_id)
       if (isFailure(error) && error.details?.applied === 'unknown') executor.review()
       throw error
-    } finally {
-      const others = (arriving.get(session_id) ?? 1) - 1
-      if (others === 0) arriving.delete(session_id)
-      else arriving.set(session_id, others)
     }
   }
 

@@ -64,7 +64,6 @@ export async function createSharedPostgresStore({
     }
     return {
       ...store,
-      durable: true,
       shared: runs.shared,
       close() {
         closed ??= close()

@@ -25,6 +25,7 @@ export async function createSqlStore(
   let closed: Promise<void> | undefined
 
   return {
+    durable: true,
     async append(events, options) {
       if (readOnly) throw refusal('The log was opened for reading only.')
       if (closed !== undefined) throw refusal('The log is closed.')
