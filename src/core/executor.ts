@@ -8,6 +8,7 @@ import { Failure, isFailure } from './failure.js'
 import type { IntentSeal } from './intent-seal.js'
 import { available, type Log } from './log.js'
 import type { Logger } from './provider.js'
+import { HandOver } from './recovery.js'
 import { NOT_BEGUN, type RunProgress, readProgress } from './run-progress.js'
 import { CANCELLED, type createPerformer, type Outcomes, tellRecorded } from './run-steps.js'
 import type { Repair, Store } from './store.js'
@@ -45,7 +46,7 @@ export interface Executor {
   /** An expected run does not come, or has ended in the write that told of it. */
   drop(runId: string): void
   /** The log may hold a run of which this process was not told, now or a little later: looks for it. */
-  review(): void
+  review(): Promise<void>
   /** Resolves when the run has ended; rejects when its log cannot be written. Undefined when it is not executed here. */
   done(runId: string): Promise<void> | undefined
   /** Ends a queued run at once and tells a running one to stop. CONFLICT when it is not executed here. */
@@ -89,23 +90,19 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   const repairs = [...(store.repairs?.() ?? [])]
 
   function ready(): Promise<void> {
+    return start().catch((error) => {
+      void review()
+      throw error
+    })
+  }
+
+  function start(): Promise<void> {
     started ??= begin().catch((error) => {
       started = undefined
-      startAgain()
       throw error
     })
     return started
   }
-
-  /** Whoever needs it sooner asks for it. */
-  function startAgain(): void {
-    if (closing.signal.aborted) return
-    delay(startWait, undefined, { signal: closing.signal, ref: false })
-      .then(ready)
-      .catch(() => {})
-    startWait = Math.min(startWait * 2, LONGEST_RETRY_MS)
-  }
-  let startWait = FIRST_RETRY_MS
 
   async function begin(): Promise<void> {
     while (repairs.length > 0) {
@@ -180,13 +177,13 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     const tail = before
       .then(() => execute(run, entry))
       .catch((error) => {
-        const isLeft = isClosing || isUnavailable(error) || entry.controller.signal.reason === LOST
-        if (isLeft) throw error
+        const isOthers = error instanceof HandOver || entry.controller.signal.reason === LOST
+        if (isOthers || isClosing || isUnavailable(error)) throw error
         return giveUp(run, entry, error)
       })
       .catch((error) => {
         logger.error(`Run ${id} is left as its log shows it.`, { error })
-        if (isUnavailable(error)) review()
+        if (isUnavailable(error)) void review()
       })
       .finally(() => {
         if (active.get(id) === entry) active.delete(id)
@@ -273,12 +270,8 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     return undefined
   }
 
-  function review(): void {
-    if (store.shared === undefined) void look()
-  }
-
-  /** Until the log answers and the time is over, or a later look takes over. */
-  async function look(): Promise<void> {
+  /** Until the log answers and the time is over, or a later review takes over. */
+  async function review(): Promise<void> {
     reviews += 1
     const mine = reviews
     const until = performance.now() + REVIEW_MS
@@ -286,8 +279,9 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
       await delay(wait, undefined, { signal: closing.signal, ref: false }).catch(() => {})
       if (closing.signal.aborted || mine !== reviews) return
       try {
-        await resume()
-        if (performance.now() >= until) return
+        await start()
+        if (store.shared === undefined) await resume()
+        if (store.shared !== undefined || performance.now() >= until) return
       } catch {
         // The log is still away.
       }

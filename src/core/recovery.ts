@@ -99,7 +99,7 @@ export function createRecovery({ broker, logger, patienceMs, isShared, now }: Re
 }
 
 /** To be settled by another host. No Failure of the log, for which its run would wait here. */
-class HandOver extends Error {}
+export class HandOver extends Error {}
 
 const repaired = (run_id: string, step: { step_id: string; tool: string }, found: string) => ({
   type: 'log.repaired' as const,

@@ -189,7 +189,7 @@ export function createSessions(options: SessionsOptions) {
       }
     } catch (error) {
       executor.drop(run_id)
-      if (isFailure(error) && error.details?.applied === 'unknown') executor.review()
+      if (isFailure(error) && error.details?.applied === 'unknown') void executor.review()
       throw error
     }
   }

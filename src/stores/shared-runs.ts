@@ -196,13 +196,16 @@ export function createSharedRuns({
     async stop() {
       if (host === undefined) return
       stopping = true
-      const { id, options } = host
-      if (!host.lost) await retire(host)
+      const mine = host
+      if (!mine.lost) await retire(mine)
       await Promise.all(retiring)
       clearTimeout(timer)
       await turn
       // The turn that was under way has set the next.
       clearTimeout(timer)
+      // It may have taken a new lease, too.
+      if (host !== mine && !host.lost) await retire(host)
+      const { id, options } = host
       host = undefined
       await database
         .transaction(async (query) => {
