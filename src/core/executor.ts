@@ -53,7 +53,7 @@ export interface Executor {
   cancel(runId: string): Promise<void>
   /** Runs that wait or are executed here. */
   count(): { queued: number; running: number }
-  /** Cancels what runs after `graceMs`, and waits for it to end. What only waits stays in a durable store. */
+  /** Cancels what runs after `graceMs`, and waits for it to end. What only waits stays in a durable store when the key lasts. */
   close(options: { graceMs: number }): Promise<void>
 }
 
@@ -308,7 +308,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   async function close({ graceMs }: { graceMs: number }): Promise<void> {
     isClosing = true
     const runs = [...active.entries()]
-    const waiting = store.durable ? [] : runs.filter(([, { phase }]) => phase === 'queued')
+    const waiting = store.durable && seal.lasts ? [] : runs.filter(([, { phase }]) => phase === 'queued')
     await Promise.allSettled(waiting.map(([id]) => cancel(id)))
     const ending = Promise.allSettled(runs.filter(([, { phase }]) => phase === 'running').map(([, { ended }]) => ended))
     const stopping = store.shared?.stop()

@@ -111,7 +111,7 @@ export interface Gate extends AsyncDisposable {
   isOpen(callId: string): Promise<boolean>
   /**
    * Cancels what still runs after `graceMs` (default 0), waits for it to end, and closes the store. Runs that only wait
-   * stay in a durable store for the next process. Clients belong to the host and stay open.
+   * stay in a durable store for the next process when there is a `signingKey`. Clients belong to the host and stay open.
    */
   close(options?: { graceMs?: number }): Promise<void>
 }

@@ -5,6 +5,8 @@ import { canonical, type Data } from './data.js'
 import { signingKeyBytes } from './signing-key.js'
 
 export interface IntentSeal {
+  /** Whether the next process can have the same key. */
+  readonly lasts: boolean
   seal(runId: string, intents: readonly Intent[]): Uint8Array
   /** Undefined for what was sealed under another key or for another run, or was spoiled since. */
   open(runId: string, payload: Uint8Array): Intent[] | undefined
@@ -27,6 +29,7 @@ export function createIntentSeal(signingKey?: string | Uint8Array): IntentSeal {
   const key = Buffer.from(hkdfSync('sha256', signingKeyBytes(signingKey), '', 'skillgate intents 1', 32))
 
   return {
+    lasts: signingKey !== undefined,
     seal(runId, intents) {
       const nonce = takeNonce()
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(runId))

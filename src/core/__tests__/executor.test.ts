@@ -51,19 +51,24 @@ describe('closing', () => {
     await next.gate.close()
   })
 
-  it('cancels what waits in a store that ends with the process', async () => {
-    const hold = held()
-    const { gate } = createFixture({ reply: () => hold.promise })
-    const session = await openSession(gate)
-    const runs = [await session.post(echoes('runs')), await session.post(echoes('waits'))]
-    await settle()
-    const closing = gate.close({ graceMs: 10_000 })
-    await settle()
-    hold.release({})
-    await closing
-    const statuses = await Promise.all(runs.map(async (run) => (await run.read()).status))
-    assert.deepEqual(statuses, ['completed', 'cancelled'])
-  })
+  for (const [what, options] of [
+    ['a store that ends with the process', { signingKey: KEY }],
+    ['a durable store, under a key that ends with it', { store: { ...createMemoryStore(), durable: true } }],
+  ] as const) {
+    it(`cancels what waits in ${what}`, async () => {
+      const hold = held()
+      const { gate } = createFixture({ ...options, reply: () => hold.promise })
+      const session = await openSession(gate)
+      const runs = [await session.post(echoes('runs')), await session.post(echoes('waits'))]
+      await settle()
+      const closing = gate.close({ graceMs: 10_000 })
+      await settle()
+      hold.release({})
+      await closing
+      const statuses = await Promise.all(runs.map(async (run) => (await run.read()).status))
+      assert.deepEqual(statuses, ['completed', 'cancelled'])
+    })
+  }
 })
 
 describe('a write whose outcome is not known', () => {
