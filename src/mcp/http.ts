@@ -102,16 +102,27 @@ export function createMcpEndpoint({ gate, logger }: McpEndpointOptions): McpEndp
         'The header Mcp-Session-Id is missing. Begin with initialize, which answers it.',
       )
     }
-    const { session, calls } = await doorOf(wanted ?? (await gate.createSession({ label: 'mcp' })).id)
-    const server = createSessionServer({ session, calls, logger })
+    const door = wanted === null ? undefined : await doorOf(wanted)
+    let opening: Promise<Client> | undefined
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
-      onsessioninitialized: (id) => void clients.set(id, { server, transport, sessionId: session.id }),
+      // Only now: a request that the transport refuses must leave no session behind.
+      async onsessioninitialized(id) {
+        opening = open(id)
+        await opening
+      },
     })
-    transport.onclose = () => clients.delete(transport.sessionId ?? '')
-    await server.connect(transport)
+    async function open(id: string): Promise<Client> {
+      const { session, calls } = door ?? (await doorOf((await gate.createSession({ label: 'mcp' })).id))
+      const server = createSessionServer({ session, calls, logger })
+      transport.onclose = () => clients.delete(id)
+      await server.connect(transport)
+      return clients.set(id, { server, transport, sessionId: session.id })
+    }
     const response = await transport.handleRequest(request, { parsedBody })
-    response.headers.set(SESSION_HEADER, session.id)
+    // What went wrong in opening, the transport takes for a message that cannot be read.
+    const client = await opening
+    if (client !== undefined) response.headers.set(SESSION_HEADER, client.sessionId)
     return response
   }
 
