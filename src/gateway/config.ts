@@ -20,7 +20,13 @@ const Runs = z.strictObject({
   writable_mounts: z.boolean().default(false).describe('Whether mounts may be writable'),
   max_memory_mb: z.int().min(6).default(4_096).describe('The most memory_mb of a run'),
   max_cpus: z.number().min(0.1).default(16).describe('The most cpus of a run'),
+  max_pids: z.int().min(1).default(4_096).describe('The most pids of a run'),
   max_timeout_ms: z.int().min(100).default(600_000).describe('The most timeout_ms of a run'),
+  max_output_bytes: z
+    .int()
+    .min(1)
+    .default(256 * 1024 * 1024)
+    .describe('The most output.limit_bytes of a run'),
 })
 
 /** A gateway keeps no container for a successor of its caller, so there is nothing to collect. */

@@ -81,9 +81,11 @@ const JUDGES: readonly ((limits: RunLimits, spec: RunSpec) => void)[] = [
   },
   ({ max_memory_mb }, { memory_mb }) => most('memory_mb', memory_mb, max_memory_mb),
   ({ max_cpus }, { cpus }) => most('cpus', cpus, max_cpus),
+  ({ max_pids }, { pids }) => most('pids', pids, max_pids),
   ({ max_timeout_ms }, { timeout_ms }) => most('timeout_ms', timeout_ms, max_timeout_ms),
   (_limits, { pull_timeout_ms = 0 }) => most('pull_timeout_ms', pull_timeout_ms, MAX_PULL_MS),
   (_limits, { output }) => most('output.keep_bytes', output.keep_bytes, MAX_KEEP_BYTES),
+  ({ max_output_bytes }, { output }) => most('output.limit_bytes', output.limit_bytes, max_output_bytes),
 ]
 
 function most(field: string, value: number, limit: number): void {

@@ -13,6 +13,8 @@ import {
   spec,
 } from './gateway-fixture.js'
 
+const OUTPUT = { keep_bytes: 1_000, limit_bytes: 10_000_000 }
+
 describe('a key of a gateway', () => {
   const { provider, asked } = fleet()
   let gateway: RunningGateway
@@ -23,6 +25,8 @@ describe('a key of a gateway', () => {
       mount_roots: ['/srv/data'],
       max_memory_mb: 128,
       max_cpus: 2,
+      max_pids: 64,
+      max_output_bytes: OUTPUT.limit_bytes,
       max_timeout_ms: 5_000,
     }
     const routes = [
@@ -84,7 +88,7 @@ describe('a key of a gateway', () => {
     ['an internal network', { network: { internal: 'backend' } }],
     ['what lies in its root', { mounts: [mount] }],
     ['its root with a slash at the end', { mounts: [{ ...mount, root: '/srv/data/' }] }],
-    ['as much as is allowed', { memory_mb: 128, cpus: 2, timeout_ms: 5_000 }],
+    ['as much as is allowed', { memory_mb: 128, cpus: 2, pids: 64, timeout_ms: 5_000, output: OUTPUT }],
   ] as const) {
     it(`runs with ${name}`, async () => {
       assert.deepEqual(await gateway.client.request('POST', '/containers/run', spec(over)), { run: { stdout: 'ran' } })
@@ -117,8 +121,10 @@ describe('a key of a gateway', () => {
     ['a writable mount', { mounts: [{ ...mount, read_only: false }] }, 'mounts[0].read_only'],
     ['more memory', { memory_mb: 129 }, 'memory_mb'],
     ['more cores', { cpus: 3 }, 'cpus'],
+    ['more processes', { pids: 65 }, 'pids'],
     ['more time', { timeout_ms: 5_001 }, 'timeout_ms'],
     ['a pull without end', { pull: 'if-missing', pull_timeout_ms: 9_000_000_000 }, 'pull_timeout_ms'],
+    ['more output', { output: { ...OUTPUT, limit_bytes: OUTPUT.limit_bytes + 1 } }, 'output.limit_bytes'],
     ['all the output it can print', { output: { keep_bytes: 1e12, limit_bytes: 1e13 } }, 'output.keep_bytes'],
   ] as const) {
     it(`does not run with ${name}`, async () => {

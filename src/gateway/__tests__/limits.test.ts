@@ -140,6 +140,24 @@ describe('failures of the provider behind a gateway', () => {
   })
 })
 
+describe('the runs of a key that names no limits', () => {
+  for (const [field, over] of [
+    ['memory_mb', { memory_mb: 4_097 }],
+    ['cpus', { cpus: 16.5 }],
+    ['pids', { pids: 4_097 }],
+    ['timeout_ms', { timeout_ms: 600_001 }],
+    ['output.limit_bytes', { output: { keep_bytes: 1_000, limit_bytes: 256 * 1024 * 1024 + 1 } }],
+  ] as const) {
+    it(`have the most ${field} that docker.run has`, async (t) => {
+      const { provider, asked } = fleet()
+      const gateway = await openGateway(provider)
+      t.after(() => gateway.close())
+      const { code, details } = await failureOf(gateway.client.request('POST', '/containers/run', spec(over)))
+      assert.deepEqual([code, details?.field, asked], ['DENIED', field, []])
+    })
+  }
+})
+
 describe('what a key began', () => {
   it('is named for the key, and cannot be collected: a gateway keeps nothing', async (t) => {
     const asked: unknown[] = []
