@@ -1,9 +1,7 @@
 /** What a model reads of a call: the tool's own text, or why there is none. */
 import { FAILURES, type Failure } from '../core/failure.js'
 import type { RunDocument, RunReason } from '../core/run.js'
-import { createRedactor } from '../redaction/index.js'
-
-const redactor = createRedactor()
+import type { Redactor } from '../redaction/index.js'
 
 /** The answer to one call of a model. */
 export interface Answer {
@@ -34,6 +32,6 @@ export function fromRun({ id, status, reason, steps }: RunDocument): Answer {
 }
 
 /** The answer to a call that became no run. */
-export function fromFailure({ code, message, retriable }: Failure): Answer {
+export function fromFailure({ code, message, retriable }: Failure, redactor: Redactor): Answer {
   return { ok: false, text: JSON.stringify({ code, reason: redactor.text(message), retriable }) }
 }

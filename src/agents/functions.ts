@@ -8,7 +8,7 @@ import { nameFunctions } from './function-name.js'
 export type { Answer } from './answer.js'
 
 /** What the adapters ask of a session. */
-export type ToolSession = Pick<Session, 'tools' | 'post'>
+export type ToolSession = Pick<Session, 'tools' | 'post' | 'redactor'>
 
 export interface FunctionDefinition {
   /** The tool's name as chat APIs accept it: `docker_run` for `docker.run`. */
@@ -83,7 +83,7 @@ export async function toFunctions(session: ToolSession): Promise<Functions> {
       try {
         return await perform(name, args, options)
       } catch (error) {
-        if (isFailure(error)) return fromFailure(error)
+        if (isFailure(error)) return fromFailure(error, session.redactor)
         throw error
       }
     },

@@ -152,6 +152,15 @@ describe('a call', () => {
     assert.deepEqual(await runsOf(gate), [])
   })
 
+  it('[S11] that is refused repeats no secret of the host', async () => {
+    const { gate } = createFixture({ secrets: ['tulip-river-42'] })
+    const { call } = await toFunctions(await openSession(gate))
+    const { ok, text } = await call('demo_echo', JSON.stringify('my tulip-river-42 here'))
+    assert.equal(ok, false)
+    assert.match(text, /INVALID_INPUT.*my \S+ here/)
+    assert.doesNotMatch(text, /tulip-river/)
+  })
+
   it('is answered also when the log cannot be written', async () => {
     const store = createMemoryStore()
     const { gate } = createFixture({ store })

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { Agent, run, setTracingDisabled, tool } from '@openai/agents-core'
 import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents-core/testing'
 import type { ToolMeta } from '../../core/tool.js'
+import { createRedactor } from '../../redaction/index.js'
 import { toTools } from '../openai-agents.js'
 import { CANCELLED, openAgentSession, runsOf } from './fixture.js'
 
@@ -78,7 +79,8 @@ describe('the OpenAI Agents SDK', () => {
 
   it('keeps hyphens in names, which tell tools apart', async () => {
     const names = ['docker-api.run', 'docker_api.run']
-    const session = { tools: async () => names.map((name) => ({ ...TOOL, name })), post: assert.fail }
+    const offered = names.map((name) => ({ ...TOOL, name }))
+    const session = { tools: async () => offered, post: assert.fail, redactor: createRedactor() }
     const tools = await toTools(session, { tool })
     assert.deepEqual(
       tools.map(({ name }) => name),
