@@ -15,23 +15,29 @@ Environment of audit export:
 ${STORE_SETTINGS}`,
   options: { session: { type: 'string' } },
   async run({ values }) {
+    // The write that fails is told of it as well.
+    process.stdout.on('error', () => {})
     const store = await openStore(parseStoreSettings(process.env), { readOnly: true })
     try {
       const session = values.session as string | undefined
       if (session !== undefined && (await store.head(session)) === undefined) {
         throw new Failure('NOT_FOUND', `There is no session ${JSON.stringify(session)} in this log.`)
       }
-      for await (const line of exportLog(store, session)) await print(`${line}\n`)
+      for await (const line of exportLog(store, session)) if (!(await print(`${line}\n`))) break
     } finally {
       await store.close?.()
     }
   },
 }
 
-/** Waits for a reader that is slower than the store; one that went away ends the export. */
-const print = (text: string): Promise<void> =>
+/** Waits for a reader that is slower than the store; false when it went away, as `head` does. */
+const print = (text: string): Promise<boolean> =>
   new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()))
+    process.stdout.write(text, (error?: NodeJS.ErrnoException | null) => {
+      if (!error) resolve(true)
+      else if (error.code === 'EPIPE') resolve(false)
+      else reject(error)
+    })
   })
 
 export const auditVerify: Command = {

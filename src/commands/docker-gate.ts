@@ -1,5 +1,5 @@
 /** The gate of a command: the installed skills, what they reach an engine through, its store, and what ends all in order. */
-import { Failure, isFailure } from '../core/failure.js'
+import { isFailure } from '../core/failure.js'
 import { createGate, type Gate } from '../core/gate.js'
 import type { Logger } from '../core/provider.js'
 import type { KeySettings } from '../http/settings.js'
@@ -9,7 +9,7 @@ import { createMemoryStore } from '../stores/memory.js'
 import { INSTALLED_SKILLS } from './installed-skills.js'
 import { createLineLogger } from './line-logger.js'
 import { createSkillsClient } from './skills-client.js'
-import { DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+import { checkSigningKey, DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
 import { startTelemetry } from './telemetry.js'
 
 /** What runs at a shutdown has so long to end by itself. */
@@ -89,14 +89,10 @@ function findSigningKey(
   given: string | undefined,
   store: StoreSettings | undefined,
 ): { key?: string; problem?: unknown } {
+  checkSigningKey(store, given)
   if (given !== undefined) return { key: given }
-  if (store?.kind === 'postgres') {
-    const message =
-      'SIGNING_KEY is not set, and the hosts on a shared store need the same. Make one with openssl rand -hex 32.'
-    throw new Failure('INVALID_INPUT', message, { details: { field: 'SIGNING_KEY' } })
-  }
   try {
-    return { key: keepSigningKey(store?.directory ?? DEFAULT_DIRECTORY) }
+    return { key: keepSigningKey(store?.kind === 'embedded' ? store.directory : DEFAULT_DIRECTORY) }
   } catch (problem) {
     if (isFailure(problem)) throw problem
     return { problem }

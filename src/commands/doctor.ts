@@ -9,7 +9,7 @@ import { createGatewayClient } from '../gateway/index.js'
 import { type KeySettings, parseKeySettings } from '../http/settings.js'
 import { createRedactor } from '../redaction/index.js'
 import type { Command } from './command.js'
-import { parseStoreSettings } from './store.js'
+import { checkSigningKey, parseStoreSettings, type StoreSettings } from './store.js'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -56,12 +56,15 @@ async function diagnose(env: Env): Promise<Diagnosis> {
       diagnosis.problems.push(redactor.text(problem))
     }
   }
+  let store: StoreSettings | undefined
   await attempt(() => {
-    diagnosis.store = storeText(env)
+    store = parseStoreSettings(env)
+    diagnosis.store = storeText(store)
   })
   let settings: KeySettings | undefined
   await attempt(() => {
     settings = parseKeySettings(env)
+    checkSigningKey(store, settings.signingKey)
   })
   const { gateway } = settings ?? {}
   if (gateway !== undefined) await attempt(() => lookAtGateway(gateway, diagnosis))
@@ -103,8 +106,7 @@ async function lookAtGateway(gateway: { url: string; credential: string }, diagn
 }
 
 /** Without a database's password. */
-function storeText(env: Env): string {
-  const store = parseStoreSettings(env)
+function storeText(store: StoreSettings): string {
   if (store.kind === 'embedded') return `directory ${store.directory}`
   const { host, pathname } = new URL(store.connectionString)
   return `PostgreSQL ${host}${pathname}`

@@ -47,6 +47,12 @@ export function parseStoreSettings(env: Readonly<Record<string, string | undefin
       'is no address of a PostgreSQL. It looks like postgres://user:password@host:5432/database',
     )
   }
+  if (!isUrl(connectionString)) {
+    throw refused(
+      'DATABASE_URL',
+      'is no URL. Look at its port, and percent-encode what is special in user and password: %25 for %, %40 for @',
+    )
+  }
   const maxConcurrentRuns = parseNumber('MAX_CONCURRENT_RUNS', env)
   return {
     kind: 'postgres',
@@ -55,6 +61,22 @@ export function parseStoreSettings(env: Readonly<Record<string, string | undefin
     concurrency: parseNumber('CONCURRENCY', env) ?? 16,
     ...(maxConcurrentRuns !== undefined && { maxConcurrentRuns }),
   }
+}
+
+/** Throws INVALID_INPUT for a shared store without a key: its hosts read what the others sealed. */
+export function checkSigningKey(settings: StoreSettings | undefined, signingKey: string | undefined): void {
+  if (settings?.kind !== 'postgres' || signingKey !== undefined) return
+  const reason = 'is not set, and the hosts on a shared store need the same. Make one with openssl rand -hex 32'
+  throw refused('SIGNING_KEY', reason)
+}
+
+function isUrl(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+  } catch {
+    return false
+  }
+  return URL.canParse(text)
 }
 
 function parseNumber(name: keyof typeof SHARED, env: Readonly<Record<string, string | undefined>>): number | undefined {

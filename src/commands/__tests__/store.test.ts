@@ -18,6 +18,11 @@ describe('the store of a command', () => {
     ],
     ['a directory', { DATA_DIR: '/data' }, { kind: 'embedded', directory: '/data' }],
     ['a database', { DATABASE_URL: URL }, SHARED],
+    [
+      'a password with an encoded %',
+      { DATABASE_URL: 'postgres://u:a%25b@db/log' },
+      { ...SHARED, connectionString: 'postgres://u:a%25b@db/log' },
+    ],
     ['a lease', { DATABASE_URL: URL, LEASE_MS: '3000' }, { ...SHARED, leaseMs: 3_000 }],
     [
       'numbers of runs',
@@ -33,6 +38,9 @@ describe('the store of a command', () => {
     ['a directory and a database', { DATA_DIR: '/data', DATABASE_URL: URL }, 'DATA_DIR'],
     ['a database of another kind', { DATABASE_URL: 'mysql://root:hunter2hunter2@db/log' }, 'DATABASE_URL'],
     ['a database without a place', { DATABASE_URL: 'postgres://' }, 'DATABASE_URL'],
+    ['a database at a port that is none', { DATABASE_URL: 'postgres://u:hunter2hunter2@db:99999/log' }, 'DATABASE_URL'],
+    ['a password with a bare %', { DATABASE_URL: 'postgres://u:hunter2%zzhunter2@db/log' }, 'DATABASE_URL'],
+    ['a password that is no UTF-8', { DATABASE_URL: 'postgres://u:hunter2%E0@db/log' }, 'DATABASE_URL'],
     ['a lease without a database', { LEASE_MS: '3000' }, 'LEASE_MS'],
     ['a lease that is no number', { DATABASE_URL: URL, LEASE_MS: '3s' }, 'LEASE_MS'],
     ['a lease that is too short', { DATABASE_URL: URL, LEASE_MS: '999' }, 'LEASE_MS'],
