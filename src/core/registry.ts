@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Redactor } from '../redaction/index.js'
 import { canonical, type Data, sha256 } from './data.js'
 import { REGISTRY } from './event.js'
-import { Failure } from './failure.js'
+import { Failure, isFailure } from './failure.js'
 import type { Keyed, Once } from './idempotency.js'
 import { parsePinnedImage } from './image.js'
 import { parseInput } from './input.js'
@@ -106,7 +106,7 @@ export function createRegistry({
     if (signed) assertSignedBy(publicKeys, { digest, signature, public_key_id })
     const request = { scope: 'skills', request: input as unknown as Data, idempotencyKey }
     const { answer, replayed } = await once<{ created: boolean }>(request, async (keep) => ({
-      created: await record({ ...input, image }, signed, keep({ created: true })),
+      created: await record({ ...input, image }, signed, (created) => keep({ created })),
     }))
     // The answer is what is recorded, the first time too: a manifest is redacted on its way into the log.
     const known = await available(index.find(name, version))
@@ -115,13 +115,20 @@ export function createRegistry({
   }
 
   /** True when it was written now, false when the identical one was before. */
-  async function record(contents: Contents, signed: boolean, answer: KeptAnswer | undefined): Promise<boolean> {
+  async function record(
+    contents: Contents,
+    signed: boolean,
+    keep: (created: boolean) => KeptAnswer | undefined,
+  ): Promise<boolean> {
     const { name, version, image, manifest, signature, public_key_id } = contents
     const identity = identityOf(contents)
     for (;;) {
       const head = (await log.state(REGISTRY)).head?.hash
       const known = await available(index.find(name, version))
-      if (known?.identity === identity) return false
+      if (known?.identity === identity) {
+        await keepAlone(keep(false))
+        return false
+      }
       if (known !== undefined) {
         throw new Failure(
           'CONFLICT',
@@ -133,10 +140,22 @@ export function createRegistry({
       const written = await log.write(REGISTRY, (state) => {
         // Somebody registered since the search: search again before writing.
         if (state.head?.hash !== head) return { drafts: [], result: false }
+        const answer = keep(true)
         const options = answer === undefined ? {} : { answer }
         return { drafts: [{ type: 'skill.registered', data }], result: true, options }
       })
       if (written) return true
+    }
+  }
+
+  /** With no event, since there is nothing to record. */
+  async function keepAlone(answer: KeptAnswer | undefined): Promise<void> {
+    if (answer === undefined) return
+    try {
+      await available(store.append([], { answer }))
+    } catch (error) {
+      // A store tells the time by its events, so an answer that has expired may still be in the way of this one.
+      if (!isFailure(error) || error.code !== 'IDEMPOTENCY_MISMATCH') throw error
     }
   }
 

@@ -85,7 +85,7 @@ export function createHttpApp({
       params,
       query,
       body: route.method === 'GET' ? {} : await readBody(route, request),
-      idempotencyKey: (route.keyed && request.headers.get('idempotency-key')) || undefined,
+      idempotencyKey: route.keyed ? (request.headers.get('idempotency-key') ?? undefined) : undefined,
     })
     return jsonAnswer(status, body, replayed && { 'idempotency-replayed': 'true' })
   }

@@ -35,7 +35,7 @@ export function createCors(origins: readonly string[]): Cors {
       const headers = {
         ...BASE_HEADERS,
         'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
-        'access-control-allow-headers': ['authorization', 'content-type', ...MCP_HEADERS].join(', '),
+        'access-control-allow-headers': ['authorization', 'content-type', 'idempotency-key', ...MCP_HEADERS].join(', '),
         'access-control-max-age': '600',
       }
       return new Response(null, { status: 204, headers })
@@ -46,7 +46,7 @@ export function createCors(origins: readonly string[]): Cors {
       const origin = originOf(request)
       if (origin === undefined) return response
       response.headers.set('access-control-allow-origin', origin)
-      response.headers.set('access-control-expose-headers', 'mcp-session-id, skillgate-session')
+      response.headers.set('access-control-expose-headers', 'idempotency-replayed, mcp-session-id, skillgate-session')
       return response
     },
     checkOrigin(request) {

@@ -1,6 +1,10 @@
 /** Retries under a key: one execution, the first answer, whatever came between. */
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { createEmbeddedStore } from '../../stores/embedded.js'
 import { createMemoryStore } from '../../stores/memory.js'
 import { Failure } from '../failure.js'
 import type { Store } from '../store.js'
@@ -42,6 +46,32 @@ describe('a request under an Idempotency-Key', () => {
     const again = await gate.registerSkill(skill, { idempotencyKey: 'k' })
     assert.deepEqual(again, { ...first, replayed: true })
     assert.equal(again.created, true)
+  })
+
+  it('is kept for a registration that was there already, by every store that skillgate brings', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'skillgate-key-'))
+    t.after(() => rm(directory, { recursive: true }))
+    for (const store of [createMemoryStore(), await createEmbeddedStore({ directory })]) {
+      const { gate } = createFixture({ store })
+      await gate.registerSkill(skill)
+      const first = await gate.registerSkill(skill, { idempotencyKey: 'k' })
+      const again = await gate.registerSkill(skill, { idempotencyKey: 'k' })
+      assert.deepEqual([first.created, again], [false, { ...first, replayed: true }])
+      await assert.rejects(gate.registerSkill({ ...skill, version: '2' }, { idempotencyKey: 'k' }), {
+        code: 'IDEMPOTENCY_MISMATCH',
+      })
+      assert.equal((await gate.registeredSkills()).skills.length, 1)
+      await gate.close()
+    }
+  })
+
+  it('registers what was there already also when the key had another answer the day before', async () => {
+    let time = START
+    const { gate } = createFixture({ now: () => new Date(time) })
+    await gate.registerSkill(skill, { idempotencyKey: 'k' })
+    time += 24 * 60 * 60 * 1000
+    const { created, replayed } = await gate.registerSkill(skill, { idempotencyKey: 'k' })
+    assert.deepEqual([created, replayed], [false, undefined])
   })
 
   it('is refused for another request, and the first stays as it is', async () => {

@@ -135,7 +135,7 @@ describe('CORS', () => {
     assert.equal(json, undefined)
     assert.equal(headers.get('access-control-allow-origin'), origin)
     assert.match(headers.get('access-control-allow-methods') ?? '', /\bPOST\b.*\bPUT\b/)
-    assert.match(headers.get('access-control-allow-headers') ?? '', /authorization.*content-type/)
+    assert.match(headers.get('access-control-allow-headers') ?? '', /authorization.*content-type.*idempotency-key/)
     assert.equal(headers.get('access-control-allow-credentials'), null)
     assert.equal(headers.get('vary'), 'origin')
   })
@@ -161,6 +161,8 @@ describe('CORS', () => {
     ] as const) {
       assert.equal((await call('GET', path, { headers })).headers.get('access-control-allow-origin'), origin)
     }
+    const { headers } = await call('POST', '/v1/sessions', { body: {}, headers: { origin } })
+    assert.match(headers.get('access-control-expose-headers') ?? '', /\bidempotency-replayed\b/)
     const other = await call('GET', '/v1/sessions', { headers: { origin: 'https://evil.example' } })
     assert.equal(other.headers.get('access-control-allow-origin'), null)
   })

@@ -174,6 +174,7 @@ describe('a query', () => {
     ['type=nothing', 'type'],
     ['since=yesterday', 'since'],
     ['until=2026-13-01', 'until'],
+    ['since=2026-02-30', 'since'],
     ['session=x', 'session'],
   ]
   for (const [query, field] of audit) {

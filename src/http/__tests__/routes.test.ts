@@ -166,6 +166,18 @@ describe('registering a skill', () => {
   })
 })
 
+describe('an Idempotency-Key', () => {
+  for (const key of ['', ' ', 'a b', 'x'.repeat(201)]) {
+    it(`is refused when it is ${JSON.stringify(key.slice(0, 10))}`, async () => {
+      const reply = await createFixture().call('POST', '/v1/sessions', {
+        body: {},
+        headers: { 'idempotency-key': key },
+      })
+      assert.deepEqual([reply.status, codeOf(reply), fieldOf(reply)], [400, 'INVALID_INPUT', 'idempotency_key'])
+    })
+  }
+})
+
 describe('registering a signed skill', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const publicKeys = { release: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
