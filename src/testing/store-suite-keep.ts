@@ -77,6 +77,14 @@ export function testStoreKeeping(current: () => Store): void {
       assert.equal(await store.answer('k', NOON), undefined)
     })
 
+    test('an answer is kept without an event, and its key is taken', async () => {
+      await store.append([], { answer: answer('k') })
+      assert.equal((await store.answer('k', NOON))?.body, '{"of":"k"}')
+      const again = store.append(queued('s1', 'r1'), { opens: run('r1'), answer: answer('k') })
+      await assert.rejects(again, has('IDEMPOTENCY_MISMATCH'))
+      assert.deepEqual(await openIds(), [])
+    })
+
     test('an answer is found under exactly its key until it expires', async () => {
       const body = '{"text":"é 漢字 \u{1f600} \\u0000 \\ud800"}'
       await store.append(queued('s1', 'r1'), { answer: answer('POST /a s1 k', '2026-01-02T00:00:00.000Z', body) })
