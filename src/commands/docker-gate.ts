@@ -9,7 +9,7 @@ import { createMemoryStore } from '../stores/memory.js'
 import { INSTALLED_SKILLS } from './installed-skills.js'
 import { createLineLogger } from './line-logger.js'
 import { createSkillsClient } from './skills-client.js'
-import { checkSigningKey, DEFAULT_DIRECTORY, openStore, type StoreSettings } from './store.js'
+import { checkSigningKey, DEFAULT_DIRECTORY, openStore, passwordsOf, type StoreSettings } from './store.js'
 import { startTelemetry } from './telemetry.js'
 
 /** What runs at a shutdown has so long to end by itself. */
@@ -32,7 +32,8 @@ export async function createDockerGate(
   { secrets: own = [], store: settings }: { secrets?: readonly string[]; store: StoreSettings | undefined },
 ): Promise<DockerGate> {
   const { key: signingKey, problem } = findSigningKey(given, settings)
-  const secrets = [...own, signingKey ?? '', passwordOf(settings), gateway?.credential ?? ''].filter(
+  const passwords = passwordsOf(settings, process.env)
+  const secrets = [...own, signingKey ?? '', ...passwords, gateway?.credential ?? ''].filter(
     (secret) => secret.length >= MIN_SECRET,
   )
   const logger = createLineLogger(createRedactor({ registered: secrets }))
@@ -97,10 +98,4 @@ function findSigningKey(
     if (isFailure(problem)) throw problem
     return { problem }
   }
-}
-
-function passwordOf(store: StoreSettings | undefined): string {
-  if (store?.kind !== 'postgres') return ''
-  const { password } = new URL(store.connectionString)
-  return decodeURIComponent(password)
 }

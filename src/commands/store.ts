@@ -70,6 +70,13 @@ export function checkSigningKey(settings: StoreSettings | undefined, signingKey:
   throw refused('SIGNING_KEY', reason)
 }
 
+/** The passwords that the database's client may use: in the URL, in its query, or in PGPASSWORD. */
+export function passwordsOf(settings: StoreSettings | undefined, env: Readonly<Record<string, string | undefined>>) {
+  if (settings?.kind !== 'postgres') return []
+  const { password, searchParams } = new URL(settings.connectionString)
+  return [decodeURIComponent(password), searchParams.get('password') ?? '', env.PGPASSWORD ?? '']
+}
+
 function isUrl(text: string): boolean {
   try {
     decodeURIComponent(text)

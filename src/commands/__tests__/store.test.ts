@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isFailure } from '../../core/failure.js'
-import { parseStoreSettings } from '../store.js'
+import { parseStoreSettings, passwordsOf } from '../store.js'
 
 const URL = 'postgres://skillgate:hunter2hunter2@db.example/log'
 
@@ -60,6 +60,17 @@ describe('the store of a command', () => {
           error.message.includes(field) &&
           !/hunter2/.test(error.message),
       )
+    })
+  }
+
+  for (const [what, url, env, passwords] of [
+    ['the URL', 'postgres://u:a%25b@db/log', {}, ['a%b', '', '']],
+    ['its query', 'postgres://u@db/log?password=a%25b', {}, ['', 'a%b', '']],
+    ['the environment', 'postgres://u@db/log', { PGPASSWORD: 'a%b' }, ['', '', 'a%b']],
+  ] as const) {
+    it(`has its password from ${what}`, () => {
+      assert.deepEqual(passwordsOf(parseStoreSettings({ DATABASE_URL: url }), env), passwords)
+      assert.deepEqual(passwordsOf(parseStoreSettings({}), env), [])
     })
   }
 })
