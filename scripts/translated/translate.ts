@@ -1,6 +1,6 @@
 /** Translates the project's TypeScript once, for the many processes that run tests: tsx looks at every file in each of them. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { transform } from 'esbuild'
 import { findFiles } from '../file-search.js'
 import { projectRoot } from '../tool-run.js'
@@ -18,7 +18,7 @@ export async function translate(): Promise<{ flags: string[]; env: Record<string
     files.map(async (path) => {
       const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline' } as const
       // Named as seen from the module that the translation stands for.
-      const sourcefile = path.slice(dirname(path).length).replace('/', '')
+      const sourcefile = basename(path)
       const { code } = await transform(readFileSync(join(projectRoot, path), 'utf8'), { ...options, sourcefile })
       const target = join(place, path.replace(/ts$/, 'js'))
       mkdirSync(dirname(target), { recursive: true })
