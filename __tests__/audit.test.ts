@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import pg from 'pg'
+import { createGate } from '../src/core/gate.js'
+import { createEmbeddedStore } from '../src/stores/embedded.js'
 import { type Cli, expect, NO_ENGINE, spawnCli, startCli, stopCli } from './cli-process.js'
 
 const CONNECTION = process.env.SKILLGATE_TEST_POSTGRES
@@ -151,4 +153,15 @@ describe('a file that is no exported log', () => {
     assert.equal(code, 1)
     assert.match(stdout, /line 1: there is no event in it/)
   })
+})
+
+it('an export ends quietly when its reader does', async (t) => {
+  const { env, remove } = await directory()
+  t.after(remove)
+  const gate = createGate({ skills: [], store: await createEmbeddedStore({ directory: env.DATA_DIR as string }) })
+  for (let count = 0; count < 3; count++) await gate.createSession()
+  await gate.close()
+  const { process: child, exited, output } = spawnCli(['audit', 'export'], env)
+  child.stdout?.destroy()
+  assert.deepEqual([await exited, output.stderr], [0, ''])
 })
