@@ -11,7 +11,17 @@ import { createMemoryStore } from '../../stores/memory.js'
 import { Failure } from '../failure.js'
 import { createGate } from '../gate.js'
 import type { SharedRuns, Store } from '../store.js'
-import { createFixture, demo, echoes, held, message, openSession, recordingClient, settle } from './fixture.js'
+import {
+  createFixture,
+  demo,
+  echoes,
+  held,
+  message,
+  openSession,
+  recordingClient,
+  settle,
+  sharedRuns,
+} from './fixture.js'
 
 const KEY = 'a signing key of thirty-two bytes or more'
 const directories: string[] = []
@@ -200,11 +210,7 @@ describe('an engine that is asked who it is', () => {
 
 it('what another host cancels as soon as this one has begun is cancelled', async () => {
   const memory = createMemoryStore()
-  const on = (start: SharedRuns['start']): Store => ({
-    ...memory,
-    durable: true,
-    shared: { start, stop: async () => {}, state: async () => ({ host_id: 'host', hosts: 2, backlog: 0 }) },
-  })
+  const on = (start: SharedRuns['start']): Store => ({ ...memory, durable: true, shared: sharedRuns(start) })
   const asking = createFixture({ store: on(async () => {}), signingKey: KEY })
   const run = await (await openSession(asking.gate)).post(echoes('long'))
   const performing = createFixture({

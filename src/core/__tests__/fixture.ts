@@ -6,7 +6,7 @@ import { createGate, type Gate, type GateOptions } from '../gate.js'
 import type { ProviderClient } from '../provider.js'
 import type { Session } from '../sessions.js'
 import { action, defineSkill } from '../skill.js'
-import type { Store } from '../store.js'
+import type { SharedRuns, Store } from '../store.js'
 
 const Constraints = z.strictObject({ texts: z.array(z.string()).optional().describe('The texts that may be sent') })
 
@@ -138,6 +138,13 @@ export const message = (...intents: { tool: string; params?: Record<string, unkn
 })
 
 export const echoes = (...texts: string[]) => message(...texts.map((text) => ({ tool: 'demo.echo', params: { text } })))
+
+/** The runs of a store that hosts share, as far as executing them goes: `start` is what begins the claiming. */
+export const sharedRuns = (start: SharedRuns['start']): SharedRuns => ({
+  start,
+  stop: async () => {},
+  state: async () => ({ host_id: 'host', hosts: 1, backlog: 0 }),
+})
 
 /** A promise that the test settles. */
 export function held<T = unknown>(): { promise: Promise<T>; release: (value: T) => void } {

@@ -8,7 +8,17 @@ import { Failure } from '../failure.js'
 import type { RunDocument } from '../run.js'
 import { action, defineSkill } from '../skill.js'
 import type { SharedRuns, Store } from '../store.js'
-import { createFixture, demo, echoes, held, message, openSession, recordingClient, settle } from './fixture.js'
+import {
+  createFixture,
+  demo,
+  echoes,
+  held,
+  message,
+  openSession,
+  recordingClient,
+  settle,
+  sharedRuns,
+} from './fixture.js'
 
 const KEY = 'k'.repeat(32)
 
@@ -180,13 +190,9 @@ describe('a run that was under way when its process ended', () => {
 
     const there = on('there')
     let perform: Parameters<SharedRuns['start']>[0]['perform'] | undefined
-    const shared: SharedRuns = {
-      async start(options) {
-        perform = options.perform
-      },
-      async stop() {},
-      state: async () => ({ host_id: 'host', hosts: 1, backlog: 0 }),
-    }
+    const shared = sharedRuns(async (options) => {
+      perform = options.perform
+    })
     const store = { ...memory, durable: true, shared }
     const { gate } = createFixture({ skills: [demo, job], store, signingKey: KEY, providerClient: there })
     await gate.ready()
