@@ -37,14 +37,14 @@ export interface QueuedRun {
 export interface Executor {
   /** Resolves when what the store holds from before is queued; runs that are accepted later come after it. */
   ready(): Promise<void>
-  /** Announces a run before the log is told of it: until it is accepted or dropped, nobody here takes it from the store. */
+  /** Announces a run before the log is told of it: until `unexpect`, nobody here takes it from the store. */
   expect(runId: string, sessionId: string): void
   /** Whether no other run of the session waits, is executed or expected, here or on another host that shares the store. */
   isNext(runId: string, sessionId: string): boolean
   /** Takes an expected run, which is in the log now. */
   accept(run: QueuedRun): void
-  /** An expected run does not come, or has ended in the write that told of it. */
-  drop(runId: string): void
+  /** It was accepted, has ended in the write that told of it, or does not come. */
+  unexpect(runId: string): void
   /** The log may hold a run of which this process was not told, now or a little later: looks for it. */
   review(): Promise<void>
   /** Resolves when the run has ended; rejects when its log cannot be written. Undefined when it is not executed here. */
@@ -147,7 +147,6 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
   }
 
   function accept(run: QueuedRun): void {
-    expected.delete(run.id)
     if (store.shared === undefined) {
       enqueue(run)
       return
@@ -323,7 +322,7 @@ export function createExecutor({ store, log, seal, perform, concurrency, logger 
     expect: (runId, sessionId) => void expected.set(runId, sessionId),
     isNext,
     accept,
-    drop: (runId) => void expected.delete(runId),
+    unexpect: (runId) => void expected.delete(runId),
     review,
     cancel,
     done(runId) {

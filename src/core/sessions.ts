@@ -183,14 +183,12 @@ export function createSessions(options: SessionsOptions) {
         }
       })
       if (ended === undefined) executor.accept({ ...run, sessionId: session_id, listeners })
-      else {
-        executor.drop(run_id)
-        void tellEnded({ run_id, session_id }, ended, tools.get(intents[0]?.tool ?? '')?.meta, observation)
-      }
+      else void tellEnded({ run_id, session_id }, ended, tools.get(intents[0]?.tool ?? '')?.meta, observation)
     } catch (error) {
-      executor.drop(run_id)
       if (isFailure(error) && error.details?.applied === 'unknown') void executor.review()
       throw error
+    } finally {
+      executor.unexpect(run_id)
     }
   }
 
